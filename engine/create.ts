@@ -1,0 +1,129 @@
+/**
+ * Puts a machine together: memory, hart, platform, board, guest image, and the technique's way to run it.
+ *
+ * @module
+ */
+import { attachBoard } from "./boards/build.ts";
+import { buildDeviceTree, VIRT } from "./boards/virt.ts";
+import { Log } from "./event/log.ts";
+import { Hart, type Tier } from "./hart/hart.ts";
+import * as at from "./hart/layout.ts";
+import { MachineMemory, RAM_BASE } from "./hart/memory.ts";
+import { Position } from "./hart/position.ts";
+import { CSR, MACHINE, Privileged, SUPERVISOR } from "./hart/privileged.ts";
+import { Translations } from "./hart/translations.ts";
+import type { Profile } from "./isa/profile.ts";
+import { Bus } from "./machine/bus.ts";
+import { readDeviceTree, writeDeviceTree } from "./machine/device-tree.ts";
+import { ImageError, loadImage, placeBootData, type Image } from "./machine/image.ts";
+import { Machine } from "./machine/machine.ts";
+import { Native } from "./machine/native.ts";
+import { Platform } from "./machine/platform.ts";
+import { Schedule } from "./machine/schedule.ts";
+import type { Technique } from "./vmm/technique.ts";
+import { VMM_BYTES, Vmm } from "./vmm/vmm.ts";
+
+/** Everything that decides a run besides its inputs. */
+export interface MachineConfig {
+  /** ELF64, RISC-V `Image`, or raw bytes. */
+  readonly kernel: Uint8Array;
+  /** What errors call the kernel. */
+  readonly kernelName?: string;
+  readonly initrd?: Uint8Array;
+  /** The kernel's command line. */
+  readonly append?: string;
+  /** A device tree blob in place of the board's own. */
+  readonly dtb?: Uint8Array;
+  /** Runs first, in machine mode, from the start of RAM. */
+  readonly firmware?: Uint8Array;
+  /** Contents of the block device; copied. */
+  readonly disk?: Uint8Array;
+  /** Bytes of guest RAM. */
+  readonly memoryBytes: number;
+  /** Seconds since 1970 at guest time 0. */
+  readonly rtcSeconds: number;
+  /** Start in machine mode, without the platform's SBI. */
+  readonly machineMode: boolean;
+  readonly profile: Profile;
+  readonly technique: Technique;
+  /** Whether events are kept. Nothing about the run depends on it. */
+  readonly logging: boolean;
+  readonly tier?: Tier;
+}
+
+/** Where a raw image goes under an SBI, as QEMU and OpenSBI have it. */
+const PAYLOAD_BASE = 0x8020_0000n;
+
+/**
+ * Makes a machine with its guest loaded and ready to run its first instruction.
+ *
+ * @throws {ImageError} If an image is unusable. @throws {RangeError} If the memory size or the device tree is, or the technique needs what the profile does not have.
+ */
+export function createMachine(config: MachineConfig): Machine {
+  const { technique, profile } = config;
+  const virtualized = technique.on !== undefined;
+  if (config.machineMode && virtualized) {
+    throw new RangeError(
+      `Cannot run a machine-mode guest under ${technique.name} as only the bare machine has a machine mode: use --technique native`,
+    );
+  }
+  const memory = new MachineMemory(config.memoryBytes, virtualized ? VMM_BYTES : 0);
+  const position = new Position();
+  const log = new Log({ enabled: config.logging });
+  const schedule = new Schedule(position);
+  const bus = new Bus(log, position);
+  const hart = new Hart({ memory, position, translations: new Translations(profile.translationCap), bus, tier: config.tier ?? "interpreter" });
+  const guest = new Privileged({ memory, position, stepsPerTick: profile.stepsPerTick });
+  const platform = new Platform({ memory, position, log, schedule, bus, guest, hart, profile, machineMode: config.machineMode || config.firmware !== undefined });
+  attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
+  boot(config, platform);
+  const execution = virtualized ? new Vmm(platform, technique) : new Native(platform);
+  return new Machine(platform, execution);
+}
+
+/** Loads images and device tree, and puts the hart where firmware, or the reset, leaves it. */
+function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platform): void {
+  const ram = { base: BigInt(RAM_BASE), size: config.memoryBytes };
+  const inMachineMode = machineMode || config.firmware !== undefined;
+  const images: Image[] = [];
+  if (config.firmware !== undefined) images.push(loadImage(config.firmware, { ram, defaultLoad: ram.base, name: "firmware" }));
+  images.push(loadImage(config.kernel, { ram, defaultLoad: machineMode && images.length === 0 ? ram.base : PAYLOAD_BASE, name: config.kernelName ?? "kernel" }));
+  const end = images.reduce((last, image) => (image.end > last ? image.end : last), ram.base);
+  if (images.length === 2 && images[0]!.end > images[1]!.segments[0]!.address && images[1]!.end > images[0]!.segments[0]!.address) {
+    throw new ImageError(`Cannot load kernel as images do not overlap: firmware ends at 0x${images[0]!.end.toString(16)}`);
+  }
+  for (const image of images) for (const { address, bytes } of image.segments) memory.view(Number(address), bytes.length).set(bytes);
+
+  const tree = (initrd?: { readonly start: bigint; readonly end: bigint }): Uint8Array => {
+    if (config.dtb !== undefined) return config.dtb;
+    return writeDeviceTree(
+      buildDeviceTree(VIRT, {
+        memoryBytes: config.memoryBytes,
+        machineMode: inMachineMode,
+        ...(config.append === undefined ? {} : { append: config.append }),
+        ...(initrd === undefined ? {} : { initrd }),
+      }),
+    );
+  };
+  if (config.dtb !== undefined) readDeviceTree(config.dtb);
+  const size = tree(config.initrd === undefined ? undefined : { start: 0n, end: 0n }).length;
+  const places = placeBootData(ram, end, size, config.initrd?.length);
+  const blob = tree(places.initrd);
+  memory.view(Number(places.deviceTree), blob.length).set(blob);
+  if (config.initrd !== undefined && places.initrd !== undefined) memory.view(Number(places.initrd.start), config.initrd.length).set(config.initrd);
+
+  hart.pc = images[0]!.entry;
+  // The boot protocol of Linux and of OpenSBI's payloads: hart number in a0, device tree in a1.
+  hart.x[10] = 0n;
+  hart.x[11] = places.deviceTree;
+  guest.mode = inMachineMode ? MACHINE : SUPERVISOR;
+  if (!inMachineMode) {
+    // What firmware sets up before it enters its payload: everything delegated but the SBI's ecall, counters on, all memory open.
+    guest.write(CSR.medeleg, 0xb1ff, 0);
+    guest.write(CSR.mideleg, 0x222, 0);
+    guest.write(CSR.mcounteren, 7, 0);
+    guest.write(CSR.pmpaddr0, 0xffff_ffff, 0x3f_ffff);
+    guest.write(CSR.pmpcfg0, 0x1f, 0);
+  }
+  memory.u32[at.FLOAT_DIRTY >>> 2] = 0;
+}

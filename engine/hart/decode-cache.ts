@@ -1,0 +1,155 @@
+/**
+ * Decoded pages: a slot for each halfword of a frame that code runs from, filled lazily, and forgotten as soon as the bytes change.
+ *
+ * A frame with slots is never in a write TLB, so every store to it reaches TypeScript and then `written`: code changes are seen at once.
+ *
+ * @module
+ */
+import { decodeAt, type Decoded } from "../isa/decode.ts";
+import { INSTRUCTIONS } from "../isa/instructions.ts";
+import * as at from "./layout.ts";
+import { type MachineMemory, RAM_BASE } from "./memory.ts";
+
+/** What an instruction that the wasm leaves needs: its owner's decision, as one of these; 0 for the evaluator. */
+export const KIND_CSR = 1;
+export const KIND_SYSTEM = 2;
+export const KIND_MARK = 3;
+
+/** By op: one of the KIND_ numbers. */
+export const KIND_OF_OP: Uint8Array = (() => {
+  const kinds = new Uint8Array(256);
+  for (const { op, effects, mnemonic } of INSTRUCTIONS) {
+    if (effects.csr !== undefined) kinds[op] = KIND_CSR;
+    else if (effects.system !== undefined && effects.system !== "fence.i") kinds[op] = KIND_SYSTEM;
+    else if (mnemonic === "mark") kinds[op] = KIND_MARK;
+  }
+  return kinds;
+})();
+
+/** Slots decoded at one go: most of a basic block, so that a first run leaves wasm once a block. */
+const RUN = 32;
+
+export class DecodeCache {
+  readonly #memory: MachineMemory;
+  /** Pool page of each frame, or -1; and frame of each pool page. */
+  readonly #pageOf: Int32Array;
+  readonly #frameOf = new Int32Array(at.DECODE_POOL_PAGES).fill(-1);
+  #used = 0;
+  readonly #free: number[] = [];
+  /** Called when slots that a fetch TLB may point at are gone. */
+  onRelease: () => void = () => {};
+
+  constructor(memory: MachineMemory) {
+    this.#memory = memory;
+    this.#pageOf = new Int32Array(memory.dirty.length).fill(-1);
+  }
+
+  holds(frame: number): boolean {
+    return this.#pageOf[frame]! >= 0;
+  }
+
+  /** Linear address of the frame's slots, which may be all undecoded still. */
+  slots(frame: number): number {
+    let page = this.#pageOf[frame]!;
+    if (page < 0) {
+      page = this.#take();
+      const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+      this.#memory.u8.fill(0, start, start + at.TRUE_OPS);
+      this.#memory.u8[start + at.SLOTS_PER_PAGE * at.SLOT_BYTES] = at.OP_PAGE_END;
+      this.#pageOf[frame] = page;
+      this.#frameOf[page] = frame;
+    }
+    return at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+  }
+
+  #take(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#used === at.DECODE_POOL_PAGES) {
+      this.clear();
+      return this.#take();
+    }
+    return this.#used++;
+  }
+
+  /** Forgets all decoded code. */
+  clear(): void {
+    this.#pageOf.fill(-1);
+    this.#frameOf.fill(-1);
+    this.#used = 0;
+    this.#free.length = 0;
+    this.onRelease();
+  }
+
+  /** Forgets a frame's code, for when all of it changes. */
+  release(frame: number): void {
+    const page = this.#pageOf[frame]!;
+    if (page < 0) return;
+    this.#pageOf[frame] = -1;
+    this.#frameOf[page] = -1;
+    this.#free.push(page);
+    this.onRelease();
+  }
+
+  /** Bytes of RAM changed: their slots, and that of an instruction which began before them, are decoded anew. */
+  written(physical: number, length: number): void {
+    const last = this.#memory.frame(physical + length - 1);
+    for (let frame = this.#memory.frame(physical); frame <= last; frame++) {
+      if (this.#pageOf[frame]! < 0) continue;
+      const start = RAM_BASE + frame * 4096;
+      const from = Math.max(0, (Math.max(physical, start) - start - 2) >> 1);
+      const to = (Math.min(physical + length, start + 4096) - start + 1) >> 1;
+      const slots = this.slots(frame);
+      this.#memory.u8.fill(0, slots + from * at.SLOT_BYTES, slots + to * at.SLOT_BYTES);
+    }
+  }
+
+  /** The physical address of the instruction that a slot stands for. */
+  physicalOf(slot: number): number {
+    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
+    const index = (slot - at.DECODE_POOL - page * at.DECODED_PAGE_BYTES) >>> 3;
+    return RAM_BASE + this.#frameOf[page]! * 4096 + index * 2;
+  }
+
+  /** Decodes the slot, and those behind it as far as a straight run goes. */
+  decode(slot: number): void {
+    let physical = this.physicalOf(slot);
+    let here = slot;
+    for (let count = 0; count < RUN && this.#memory.u8[here] === at.OP_UNDECODED; count++) {
+      const length = this.#decodeOne(here, physical);
+      if (length === 0) return;
+      here += length * 4;
+      physical += length;
+    }
+  }
+
+  /** @returns The instruction's length, or 0 where a straight run ends. */
+  #decodeOne(slot: number, physical: number): number {
+    const { u8, i32 } = this.#memory;
+    const byte = this.#memory.linear(physical);
+    const low = u8[byte]! | (u8[byte + 1]! << 8);
+    if ((low & 3) === 3 && (physical & 4095) === 4094) {
+      u8[slot] = at.OP_STRADDLE;
+      return 0;
+    }
+    const decoded = decodeAt(low, (low & 3) === 3 ? u8[byte + 2]! | (u8[byte + 3]! << 8) : 0);
+    if (decoded === undefined) {
+      u8[slot] = at.OP_ILLEGAL;
+      return 0;
+    }
+    const { instruction, rd, rs1, rs2 } = decoded;
+    u8[slot] = instruction.op;
+    u8[slot + 1] = instruction.writesX && rd === 0 ? at.X_DISCARD : rd;
+    u8[slot + 2] = rs1;
+    u8[slot + 3] = rs2;
+    i32[(slot + 4) >>> 2] = (slotImmediate(decoded) << 8) | (decoded.length * 4);
+    return instruction.effects.jumps ? 0 : decoded.length;
+  }
+}
+
+/** The 24 bits that a slot keeps: the immediate, less the zeros of an upper immediate, or rs3 and the rounding mode. */
+function slotImmediate(decoded: Decoded): number {
+  const { fields } = decoded.instruction;
+  if (fields.includes("imm20")) return decoded.imm >> 12;
+  return fields.includes("rm") ? decoded.rs3 | (decoded.rm << 5) : decoded.imm;
+}

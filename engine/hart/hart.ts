@@ -1,0 +1,527 @@
+/**
+ * A hart: it runs instructions until its budget is used up or something happens that its owner must decide.
+ *
+ * Here are fetch, decode, translation, memory and the plain instructions, in whatever tier. What a trap, a CSR or a return does is the owner's:
+ * the bare machine lets the privileged architecture act (`../machine/native.ts`), a VMM takes it as an exit (`../vmm/vmm.ts`).
+ *
+ * @module
+ */
+import type { MemorySize } from "../isa/emit.ts";
+import { type Decoded, decodeAt } from "../isa/decode.ts";
+import { findInstruction } from "../isa/instructions.ts";
+import { ACCESS_CAUSE, MemoryAccess, PAGE_CAUSE, type PhysicalBus } from "./access.ts";
+import { DecodeCache, KIND_CSR, KIND_MARK, KIND_OF_OP, KIND_SYSTEM } from "./decode-cache.ts";
+import { CAUSE, type Environment, Evaluator, Trap } from "./evaluate.ts";
+import { type InterpreterExports, instantiateInterpreter } from "./interpreter.ts";
+import * as at from "./layout.ts";
+import type { MachineMemory } from "./memory.ts";
+import { ACCESS, type Access, ACCESS_FAULT, PAGE_FAULT, permits, type Viewer, type Walk, walk } from "./paging.ts";
+import type { Position } from "./position.ts";
+import { TlbBanks } from "./tlb.ts";
+import { frameOf, type Leaf, type Translations } from "./translations.ts";
+
+/** Why {@link Hart.run} returned. */
+export const STOP = { budget: 0, trap: 1, csr: 2, system: 3, mark: 4, device: 5 } as const;
+export type Stop = (typeof STOP)[keyof typeof STOP];
+export type Tier = "reference" | "interpreter";
+
+/** Whether physical memory may be accessed (PMP); `whole` asks for every byte of the page. */
+export interface Protection {
+  allows(physical: number, size: number, access: Access, mode: number): boolean;
+}
+
+/** The modes and switches that translation and floating point depend on. */
+export interface Context {
+  /** 0 user, 1 supervisor, 3 machine: the mode that instructions are fetched in. */
+  readonly mode: number;
+  /** The mode that data is accessed in: another one only under MPRV. */
+  readonly dataMode: number;
+  /** Frame number of the root page table, or -1 where satp is Bare. */
+  readonly root: number;
+  readonly sum: boolean;
+  readonly mxr: boolean;
+  /** Whether FS is not Off. */
+  readonly float: boolean;
+}
+
+/** The instruction that a stop is about. */
+export interface Current {
+  op: number;
+  rd: number;
+  rs1: number;
+  rs2: number;
+  imm: number;
+  /** Bytes. */
+  length: number;
+  /** The instruction word, or halfword. */
+  bits: number;
+}
+
+export class Hart implements Environment {
+  readonly memory: MachineMemory;
+  readonly position: Position;
+  readonly translations: Translations;
+  readonly decoded: DecodeCache;
+  readonly x: BigUint64Array;
+  readonly f: BigUint64Array;
+  readonly tier: Tier;
+  /** Filled by stops of kinds csr, system, mark, and by traps. */
+  readonly current: Current = { op: 0, rd: 0, rs1: 0, rs2: 0, imm: 0, length: 4, bits: 0 };
+  /** Filled by trap stops: the cause, and stval or mtval as two words. */
+  cause = 0;
+  valueLow = 0;
+  valueHigh = 0;
+  /** Page-table entries read by walks so far. */
+  readonly walked: Walk = { steps: 0, level: 0 };
+
+  readonly #core: InterpreterExports;
+  readonly #tlb: TlbBanks;
+  readonly #access: MemoryAccess;
+  readonly #evaluator: Evaluator;
+  #protection: Protection | undefined;
+  #context: Context = { mode: 3, dataMode: 3, root: -1, sum: false, mxr: false, float: false };
+  #fetchBank = 0;
+  #dataBank = 0;
+  #fetchViewer: Viewer = { user: false, sum: false, mxr: false };
+  #dataViewer: Viewer = { user: false, sum: false, mxr: false };
+
+  constructor(options: { memory: MachineMemory; position: Position; translations: Translations; bus: PhysicalBus; tier: Tier }) {
+    this.memory = options.memory;
+    this.position = options.position;
+    this.translations = options.translations;
+    this.tier = options.tier;
+    this.x = new BigUint64Array(this.memory.wasm.buffer, at.X, 32);
+    this.f = new BigUint64Array(this.memory.wasm.buffer, at.F, 32);
+    this.#core = instantiateInterpreter(this.memory.wasm);
+    this.#tlb = new TlbBanks(this.memory);
+    this.decoded = new DecodeCache(this.memory);
+    this.decoded.onRelease = () => this.#tlb.flush();
+    this.translations.onDrop = () => this.#tlb.flush();
+    this.#access = new MemoryAccess({
+      memory: this.memory,
+      bus: options.bus,
+      decoded: this.decoded,
+      translate: (low, high, access, size) => this.#translate(low, high, access, size),
+      holds: (physical, size) => this.memory.holds(physical, size),
+    });
+    this.#evaluator = new Evaluator(this);
+    this.context = this.#context;
+  }
+
+  get pc(): bigint {
+    return this.memory.u64[at.PC >>> 3]!;
+  }
+  set pc(value: bigint) {
+    this.memory.u64[at.PC >>> 3] = value;
+  }
+  get pcLow(): number {
+    return this.memory.u32[at.PC >>> 2]!;
+  }
+  get pcHigh(): number {
+    return this.memory.u32[(at.PC >>> 2) + 1]!;
+  }
+
+  get context(): Context {
+    return this.#context;
+  }
+  /** Sets what the coming instructions run under. Cheap: TLB banks are kept by address space and mode. */
+  set context(context: Context) {
+    this.#context = context;
+    this.#fetchViewer = { user: context.mode === 0, sum: false, mxr: false };
+    this.#dataViewer = { user: context.dataMode === 0, sum: context.sum, mxr: context.mxr };
+    const key = (mode: number, viewer: Viewer) =>
+      mode === 3 || context.root < 0 ? mode : (context.root + 1) * 16 + mode * 4 + (viewer.sum ? 2 : 0) + (viewer.mxr ? 1 : 0);
+    this.#dataBank = this.#tlb.select(key(context.dataMode, this.#dataViewer));
+    // Fetches look at neither SUM nor MXR, but one bank for both saves a selection where the modes agree.
+    this.#fetchBank = context.mode === context.dataMode ? this.#dataBank : this.#tlb.select(key(context.mode, this.#fetchViewer));
+    const { u32 } = this.memory;
+    u32[at.READ_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.load);
+    u32[at.WRITE_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.store);
+    u32[at.FETCH_TLB >>> 2] = this.#tlb.address(this.#fetchBank, ACCESS.fetch);
+    u32[at.FLOAT_OFF >>> 2] = context.float ? 0 : 1;
+  }
+
+  /** Puts physical memory protection in place; TLBs forget what they allowed before. */
+  protect(protection: Protection | undefined): void {
+    this.#protection = protection;
+    this.#tlb.flush();
+  }
+
+  /** sfence.vma over everything, or over the page of one address. */
+  fence(low?: number, high = 0): void {
+    if (low === undefined) {
+      this.translations.clear();
+      this.#tlb.flush();
+    } else if (canonical(low, high) && this.translations.fence(pageOf(low, high)) > 0) this.#tlb.flush();
+    else this.#tlb.flushPage(low, high | 0);
+  }
+
+  /** Forgets what is cached of the translations, for when those were replaced. */
+  forget(): void {
+    this.#tlb.flush();
+  }
+
+  /** Says that RAM was written from outside the hart: decoded code follows, and a reservation on it ends (T12). */
+  written(physical: number, length: number): void {
+    this.decoded.written(physical, length);
+    const reserved = this.memory.u32[at.RESERVATION >>> 2]!;
+    const start = this.memory.linear(physical);
+    if (reserved !== 0 && reserved < start + length && reserved + 8 > start) this.memory.u32[at.RESERVATION >>> 2] = 0;
+  }
+
+  /** Ends the reservation, as a guest-visible trap and an xRET do. */
+  dropReservation(): void {
+    this.memory.u32[at.RESERVATION >>> 2] = 0;
+  }
+
+  /** Makes every first store to a page visible again, so that digests and snapshots need look at written pages only. */
+  watchWrites(): void {
+    this.#tlb.flushWrites();
+  }
+
+  /** Hashes a linear range (a multiple of 32 bytes). */
+  hash(linear: number, length: number, seed: number): bigint {
+    this.#core.hash(linear, length, seed);
+    return this.memory.u64[at.SCRATCH >>> 3]!;
+  }
+
+  /**
+   * Runs at most `budget` instructions, and moves the position on by those that completed.
+   *
+   * @returns One of {@link STOP}. The instruction of a trap, csr, system or mark stop has not completed: the owner says what becomes of it.
+   */
+  run(budget: number): Stop {
+    if (this.tier === "reference") return this.#runReference(budget);
+    const { u32 } = this.memory;
+    let remaining = budget;
+    for (;;) {
+      u32[at.BUDGET >>> 2] = remaining;
+      const code = this.#core.run();
+      const left = u32[at.BUDGET >>> 2]!;
+      this.position.retire(remaining - left);
+      remaining = left;
+      switch (code) {
+        case at.EXIT_BUDGET:
+          return STOP.budget;
+        case at.EXIT_FETCH:
+          if (!this.#fillFetch()) return STOP.trap;
+          break;
+        case at.EXIT_DECODE:
+          this.decoded.decode(u32[at.EXIT_SLOT >>> 2]!);
+          break;
+        case at.EXIT_LOAD:
+        case at.EXIT_STORE: {
+          if (this.#fillData(code === at.EXIT_LOAD ? ACCESS.load : ACCESS.store)) break;
+          const before = this.position.step;
+          const stop = this.#evaluateSlot();
+          if (stop !== STOP.budget) return stop;
+          remaining -= this.position.step - before;
+          break;
+        }
+        case at.EXIT_EVALUATE: {
+          const before = this.position.step;
+          const stop = this.#dispatch();
+          if (stop !== STOP.budget) return stop;
+          remaining -= this.position.step - before;
+          break;
+        }
+        case at.EXIT_ILLEGAL:
+          this.#readSlot();
+          return this.#illegal();
+        default:
+          throw new RangeError(`Cannot run as the core must leave for a known reason: ${code}`);
+      }
+    }
+  }
+
+  /** Counts the current instruction as completed and moves pc behind it. */
+  complete(): void {
+    this.position.retire(1);
+    const { u32 } = this.memory;
+    const low = u32[at.PC >>> 2]!;
+    const next = low + this.current.length;
+    u32[at.PC >>> 2] = next;
+    if (next > 0xffff_ffff) u32[(at.PC >>> 2) + 1]! += 1;
+  }
+
+  /**
+   * Runs the pads at pc, which weigh nothing and have no step boundary before them (T3). Owners call it wherever the outside may look:
+   * before an interrupt and before they return. It looks only where looking changes nothing: at pages whose translation is held already.
+   *
+   * @param translations The guest's set. @param mode @param root The guest's, as for {@link Context}.
+   */
+  settle(translations: Translations, mode: number, root: number): void {
+    for (;;) {
+      const { pcLow: low, pcHigh: high } = this;
+      if ((low & 4095) > 4092) return;
+      let physical = (high >>> 0) * 2 ** 32 + low;
+      if (mode !== 3 && root >= 0) {
+        if (!canonical(low, high)) return;
+        const leaf = translations.lookup(root, pageOf(low, high));
+        if (leaf < 0 || !permits(leaf, ACCESS.fetch, { user: mode === 0, sum: false, mxr: false })) return;
+        physical = physicalOf(leaf, translations.level, low, high);
+      }
+      if (!this.memory.holds(physical, 4) || Number(this.memory.read(physical, 4)) !== PAD_BITS) return;
+      this.pc = BigInt.asUintN(64, this.pc + 4n);
+    }
+  }
+
+  /** Makes the current stop an illegal-instruction exception. */
+  illegal(): Stop {
+    return this.#illegal();
+  }
+  #illegal(): Stop {
+    return this.#trap(CAUSE.illegal, this.current.bits, 0);
+  }
+  #trap(cause: number, low: number, high: number): Stop {
+    this.cause = cause;
+    this.valueLow = low >>> 0;
+    this.valueHigh = high >>> 0;
+    return STOP.trap;
+  }
+
+  // ---- the instruction at a slot ----
+
+  #readSlot(): void {
+    const { u8, i32, u32 } = this.memory;
+    const slot = u32[at.EXIT_SLOT >>> 2]!;
+    const current = this.current;
+    current.op = u8[slot] === at.OP_FRAMED ? this.#trueOp(slot) : u8[slot]!;
+    current.rd = u8[slot + 1]! & 31;
+    current.rs1 = u8[slot + 2]!;
+    current.rs2 = u8[slot + 3]!;
+    const word = i32[(slot + 4) >>> 2]!;
+    current.imm = word >> 8;
+    const byte = this.memory.linear(this.decoded.physicalOf(slot));
+    const low = u8[byte]! | (u8[byte + 1]! << 8);
+    const wide = (low & 3) === 3;
+    current.length = wide ? 4 : 2;
+    current.bits = wide ? (low | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >>> 0 : low;
+  }
+  #trueOp(slot: number): number {
+    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
+    const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+    return this.memory.u8[start + at.TRUE_OPS + ((slot - start) >>> 3)]!;
+  }
+
+  #dispatch(): Stop {
+    this.#readSlot();
+    if (this.current.op === at.OP_STRADDLE) return this.#straddle();
+    switch (KIND_OF_OP[this.current.op]) {
+      case KIND_CSR:
+        return STOP.csr;
+      case KIND_SYSTEM:
+        return STOP.system;
+      case KIND_MARK:
+        return STOP.mark;
+      default:
+        return this.#evaluateCurrent();
+    }
+  }
+  #evaluateSlot(): Stop {
+    this.#readSlot();
+    return this.#evaluateCurrent();
+  }
+  #evaluateCurrent(): Stop {
+    const { bits } = this.current;
+    const decoded = decodeAt(bits & 0xffff, bits >>> 16);
+    return decoded === undefined ? this.#illegal() : this.#evaluate(decoded);
+  }
+  /** @returns `STOP.budget` where the instruction completed and the run goes on. */
+  #evaluate(decoded: Decoded): Stop {
+    this.#access.deviceAnswered = false;
+    try {
+      this.pc = this.#evaluator.run(decoded, this.current.bits, this.pc);
+    } catch (trap) {
+      if (!(trap instanceof Trap)) throw trap;
+      return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
+    }
+    this.position.retire(decoded.instruction.weight);
+    return this.#access.deviceAnswered ? STOP.device : STOP.budget;
+  }
+
+  /** Fetches an instruction whose second half lies on the next page (T13: both translated before any effect). */
+  #straddle(): Stop {
+    const pc = this.pc;
+    const half = (address: bigint): number => {
+      const physical = this.#access.physical(address, ACCESS.fetch, 2);
+      if (!this.memory.holds(physical, 2)) throw new Trap(CAUSE.fetchAccess, address);
+      return Number(this.memory.read(physical, 2));
+    };
+    try {
+      const low = half(pc);
+      return this.#single(low, half(BigInt.asUintN(64, pc + 2n)));
+    } catch (trap) {
+      if (!(trap instanceof Trap)) throw trap;
+      return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
+    }
+  }
+  /** Carries out one instruction from its halves, or stops for what its owner must decide. */
+  #single(low: number, high: number): Stop {
+    const current = this.current;
+    const wide = (low & 3) === 3;
+    current.length = wide ? 4 : 2;
+    current.bits = wide ? (low | (high << 16)) >>> 0 : low;
+    const decoded = decodeAt(low, high);
+    if (decoded === undefined) return this.#illegal();
+    current.op = decoded.instruction.op;
+    current.rd = decoded.rd;
+    current.rs1 = decoded.rs1;
+    current.rs2 = decoded.rs2;
+    current.imm = decoded.imm;
+    switch (KIND_OF_OP[current.op]) {
+      case KIND_CSR:
+        return STOP.csr;
+      case KIND_SYSTEM:
+        return STOP.system;
+      case KIND_MARK:
+        return STOP.mark;
+      default:
+        return this.#evaluate(decoded);
+    }
+  }
+
+  #runReference(budget: number): Stop {
+    let remaining = budget;
+    while (remaining > 0) {
+      const pc = this.pc;
+      const physical = this.#translate(this.pcLow, this.pcHigh, ACCESS.fetch, 2);
+      if (physical < 0 || !this.memory.holds(physical, 2)) {
+        return this.#trap((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[ACCESS.fetch], this.pcLow, this.pcHigh);
+      }
+      const low = Number(this.memory.read(physical, 2));
+      const wide = (low & 3) === 3;
+      const before = this.position.step;
+      const straddles = wide && (pc & 4095n) === 4094n;
+      const stop = straddles ? this.#straddle() : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0);
+      if (stop !== STOP.budget) return stop;
+      remaining -= this.position.step - before;
+    }
+    return STOP.budget;
+  }
+
+  // ---- translation ----
+
+  /**
+   * Translates for an access that lies in one page.
+   *
+   * @returns The physical address, or {@link PAGE_FAULT}, or {@link ACCESS_FAULT}.
+   */
+  #translate(low: number, high: number, access: Access, size: number): number {
+    const fetch = access === ACCESS.fetch;
+    const mode = fetch ? this.#context.mode : this.#context.dataMode;
+    let physical: number;
+    if (mode === 3 || this.#context.root < 0) {
+      if (high >>> 0 >= 0x20_0000) return ACCESS_FAULT;
+      physical = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    } else {
+      if (!canonical(low, high)) return PAGE_FAULT;
+      const leaf = this.#leaf(pageOf(low, high), access, fetch ? this.#fetchViewer : this.#dataViewer);
+      if (leaf < 0) return leaf;
+      physical = physicalOf(leaf, this.translations.level, low, high);
+    }
+    if (this.#protection !== undefined && !this.#protection.allows(physical, size, access, mode)) return ACCESS_FAULT;
+    return physical;
+  }
+  #leaf(page: number, access: Access, viewer: Viewer): number {
+    const root = this.#context.root;
+    const known = this.translations.lookup(root, page);
+    if (known >= 0 && permits(known, access, viewer)) return known;
+    const protection = this.#protection;
+    const found = walk(this.memory, root, page, this.walked, (physical) => protection === undefined || protection.allows(physical, 8, ACCESS.load, 1));
+    if (found < 0) return found;
+    if (!permits(found, access, viewer)) return PAGE_FAULT;
+    const level = this.walked.level;
+    this.translations.insert(root, page, level, found);
+    this.translations.level = level;
+    return found;
+  }
+  /** @returns Whether the fetch at pc can go on; if not, the trap is set. */
+  #fillFetch(): boolean {
+    const [low, high] = [this.pcLow, this.pcHigh];
+    const physical = this.#translate(low, high, ACCESS.fetch, 2);
+    const fault = physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE;
+    if (physical < 0 || !this.memory.holds(physical, 2)) {
+      this.#trap(fault[ACCESS.fetch], low, high);
+      return false;
+    }
+    const frame = this.memory.frame(physical);
+    // Its stores must be seen from now on.
+    if (!this.decoded.holds(frame)) this.#tlb.flushWrites();
+    this.#tlb.fill(this.#fetchBank, ACCESS.fetch, low, high, this.decoded.slots(frame));
+    return true;
+  }
+  /** @returns Whether the access can be tried again in wasm; if not, the instruction is the evaluator's. */
+  #fillData(access: typeof ACCESS.load | typeof ACCESS.store): boolean {
+    const { u32 } = this.memory;
+    const low = u32[at.EXIT_ADDRESS >>> 2]!;
+    const high = u32[(at.EXIT_ADDRESS >>> 2) + 1]!;
+    const physical = this.#translate(low, high, access, 1);
+    if (physical < 0) return false;
+    const start = physical - (physical % 4096);
+    if (!this.memory.holds(start, 4096)) return false;
+    const frame = this.memory.frame(start);
+    if (access === ACCESS.store && this.decoded.holds(frame)) return false;
+    if (this.#protection !== undefined && !this.#protection.allows(start, 4096, access, this.#context.dataMode)) return false;
+    const value = (this.memory.linear(start) - (low & ~4095)) | 0;
+    const bank = this.#tlb.address(this.#dataBank, access) + ((low >>> 8) & ((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES));
+    // Already there: what is left is misalignment, which the evaluator judges.
+    if (u32[bank >>> 2] === (low & ~4095) >>> 0 && u32[(bank >>> 2) + 1] === high) return false;
+    if (access === ACCESS.store) this.memory.dirty[frame] = 1;
+    this.#tlb.fill(this.#dataBank, access, low, high | 0, value);
+    return true;
+  }
+
+  // ---- Environment: what the evaluator acts on ----
+
+  load(address: bigint, size: MemorySize, access: "load" | "reserve" | "amo"): bigint {
+    return this.#access.load(address, size, access);
+  }
+  store(address: bigint, size: MemorySize, value: bigint): void {
+    this.#access.store(address, size, value);
+  }
+  reserve(address: bigint): void {
+    this.#access.reserve(address);
+  }
+  takeReservation(address: bigint, size: 4 | 8): boolean {
+    return this.#access.takeReservation(address, size);
+  }
+  csr(): void {
+    throw new TypeError("Cannot evaluate a CSR instruction as the hart's owner must decide it: it reached the evaluator");
+  }
+  system(): void {
+    // Only fence.i comes here, and decoded code follows stores at once.
+  }
+  mark(): void {
+    throw new TypeError("Cannot evaluate a mark as the hart's owner must log it: it reached the evaluator");
+  }
+  floatOn(): boolean {
+    return this.#context.float;
+  }
+  dirtyFloat(): void {
+    this.memory.u32[at.FLOAT_DIRTY >>> 2] = 1;
+  }
+  frm(): number {
+    return this.memory.u32[at.FRM >>> 2]!;
+  }
+  accrue(flags: number): void {
+    this.memory.u32[at.FFLAGS >>> 2]! |= flags;
+  }
+}
+
+/** Where a leaf sends an address. A superpage's low frame bits come from the address. */
+export function physicalOf(leaf: Leaf, level: number, low: number, high: number): number {
+  const mask = 2 ** (9 * level) - 1;
+  return (frameOf(leaf) + (pageOf(low, high) & mask)) * 4096 + (low & 4095);
+}
+const PAD_BITS = findInstruction("pad")!.match;
+
+/** Whether bits 63 to 39 equal bit 38. */
+export function canonical(_low: number, high: number): boolean {
+  const top = high >> 6;
+  return top === 0 || top === -1;
+}
+/** The 27-bit virtual page number of an address. */
+export function pageOf(low: number, high: number): number {
+  return ((high & 0x7f) << 20) | (low >>> 12);
+}

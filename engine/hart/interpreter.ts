@@ -1,0 +1,162 @@
+/**
+ * The interpreter: a wasm function with one handler an instruction, built at start-up from the rows of the ISA table.
+ *
+ * It runs decoded slots until its budget is used up or TypeScript must act. Registers and everything else live in linear memory (layout.ts).
+ * Returning often is on purpose: a wasm function that never returns is never replaced by optimised code.
+ *
+ * @module
+ */
+import { INSTRUCTIONS } from "../isa/instructions.ts";
+import * as at from "./layout.ts";
+import {
+  ADDRESS, BUDGET, CODE, ENTRY, FETCH_TLB, Lowering, OP, PAGE_PC, PC_BIAS, READ_TLB, SLOT, SLOT_BASE, TARGET, TEMPORARIES, WRITE_TLB,
+  type Callees,
+} from "./lower.ts"; // biome-ignore format: a list of locals
+import { floatFunctions } from "./float/lowering.ts";
+import { pageHashFunction } from "./page-hash.ts";
+import { assembleModule, block, br, brTable, type Code, type FunctionSpec, get, I32, I64, i32, i64, leave, loop, set, when } from "./wasm.ts";
+
+/** What the module exports. */
+export interface InterpreterExports {
+  /** Runs until the budget in the hart block is used up, or for one of the `EXIT_` reasons. */
+  run(): number;
+  /** Hashes `length` bytes (a multiple of 32) at a linear address into the 64 bits at `SCRATCH`. */
+  hash(address: number, length: number, seed: number): void;
+}
+
+const local = (...types: readonly [number, (typeof I32 | typeof I64)][]) => types.flatMap(([count, type]) => Array<typeof type>(count).fill(type));
+
+/** The high half of an unsigned 64 x 64 product, by 32-bit parts. */
+const mulhu: FunctionSpec = (() => {
+  const [a, b, low, middle, cross] = [0, 1, 2, 3, 4];
+  const lowOf = (v: number): Code => i64.and(get(v), i64.const(0xffffffffn));
+  const highOf = (v: number): Code => i64.shrU(get(v), i64.const(32));
+  return {
+    params: [I64, I64],
+    results: [I64],
+    locals: [I64, I64, I64],
+    body: [
+      set(low, i64.mul(lowOf(a), lowOf(b))),
+      set(middle, i64.add(i64.mul(highOf(a), lowOf(b)), highOf(low))),
+      set(cross, i64.add(i64.mul(lowOf(a), highOf(b)), lowOf(middle))),
+      i64.add(i64.add(i64.mul(highOf(a), highOf(b)), highOf(middle)), highOf(cross)),
+    ],
+  };
+})();
+
+/** Ops that are the engine's own, and what their handlers do; `depth` is that of `$next` seen from the handler. */
+function ownHandler(op: number, depth: { next: number; lookup: number; restart: number; again: number }): Code {
+  const undo = set(BUDGET, i32.add(get(BUDGET), i32.const(1)));
+  const exit = (code: number): Code => [set(CODE, i32.const(code)), br(depth.restart)];
+  switch (op) {
+    case at.OP_UNDECODED:
+      return exit(at.EXIT_DECODE);
+    case at.OP_PAGE_END:
+      return [undo, set(TARGET, i64.add(get(PAGE_PC), i64.const(4096))), br(depth.lookup)];
+    case at.OP_FRAMED: {
+      // The true op's byte lies at the slot's index behind the page's slots.
+      const index = i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3));
+      return [undo, set(OP, i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS)), br(depth.again)];
+    }
+    case at.OP_ILLEGAL:
+      return exit(at.EXIT_ILLEGAL);
+    default:
+      return exit(at.EXIT_EVALUATE);
+  }
+}
+
+function handler(op: number, callees: Callees, depth: { next: number; lookup: number; restart: number; again: number; jump: number }): Code {
+  const instruction = INSTRUCTIONS[op - 1];
+  if (instruction === undefined) return ownHandler(op, depth);
+  const lowering = new Lowering(callees, { restart: depth.restart, jump: depth.jump }, instruction.fields.includes("imm20"));
+  instruction.semantics(lowering);
+  if (lowering.evaluated) return lowering.body;
+  return [
+    lowering.body,
+    lowering.completion(),
+    // A pad weighs nothing: give back what the dispatch took.
+    instruction.weight === 0 ? set(BUDGET, i32.add(get(BUDGET), i32.const(1))) : [],
+    set(SLOT, i32.add(get(SLOT), i32.load8U(get(SLOT), 4))),
+    br(depth.next),
+  ];
+}
+
+function runFunction(callees: Callees): FunctionSpec {
+  // Handlers in the order of their ops; ops without one share the last.
+  const ops = [at.OP_UNDECODED, ...INSTRUCTIONS.map((instruction) => instruction.op), at.OP_ILLEGAL, at.OP_STRADDLE, at.OP_FRAMED, at.OP_PAGE_END];
+  const table = Array.from({ length: 256 }, (_, op) => Math.max(0, ops.indexOf(op)));
+  // From handler i: the blocks of the later handlers lie around it, then $jump, $restart, $again, $next, $lookup, $exit.
+  let dispatch: Code = brTable(get(OP), table, 0);
+  for (const [i, op] of ops.entries()) {
+    const jump = ops.length - 1 - i;
+    dispatch = [block(dispatch), handler(op, callees, { jump, restart: jump + 1, again: jump + 2, next: jump + 3, lookup: jump + 4 })];
+  }
+  const pcHere = i64.add(get(PC_BIAS), i64.extendI32U(i32.shrU(get(SLOT), i32.const(2))));
+  const toSlot = (address: Code): Code => i32.add(get(SLOT_BASE), i32.shl(i32.and(i32.wrapI64(address), i32.const(0xffe)), i32.const(2)));
+  const restart: Code = [
+    // Not begun, so give back what the dispatch took; a frame has given it back already.
+    when(i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_FRAMED)), set(BUDGET, i32.add(get(BUDGET), i32.const(1)))),
+    i64.store(i32.const(0), pcHere, at.PC),
+    i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),
+    br(3), // $exit
+  ];
+  const next: Code = [
+    set(OP, i32.load8U(get(SLOT))),
+    when(i32.eqz(get(BUDGET)), [i64.store(i32.const(0), pcHere, at.PC), set(CODE, i32.const(at.EXIT_BUDGET)), br(3)]),
+    set(BUDGET, i32.sub(get(BUDGET), i32.const(1))),
+    // A frame comes back here with its true op, which weighs nothing.
+    loop([
+      block([
+        block(dispatch),
+        // $jump: most targets lie on the same page.
+        when(i64.ltU(i64.xor(get(TARGET), get(PAGE_PC)), i64.const(4096)), [set(SLOT, toSlot(get(TARGET))), br(3)]),
+        br(3), // $lookup
+      ]),
+      restart,
+    ]),
+  ];
+  const lookup: Code = [
+    set(ENTRY, i32.add(get(FETCH_TLB), i32.and(i32.wrapI64(i64.shrU(get(TARGET), i64.const(8))), i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES)))),
+    when(i64.ne(i64.load(get(ENTRY)), i64.and(get(TARGET), i64.const(-4096))), [
+      i64.store(i32.const(0), get(TARGET), at.PC),
+      // With nothing left to run, looking further would be a fetch before its time.
+      set(CODE, i32.const(at.EXIT_FETCH)),
+      when(i32.eqz(get(BUDGET)), set(CODE, i32.const(at.EXIT_BUDGET))),
+      br(2), // $exit
+    ]),
+    set(PAGE_PC, i64.load(get(ENTRY))),
+    set(SLOT_BASE, i32.load(get(ENTRY), 8)),
+    set(PC_BIAS, i64.sub(get(PAGE_PC), i64.extendI32U(i32.shrU(get(SLOT_BASE), i32.const(2))))),
+    set(SLOT, toSlot(get(TARGET))),
+    loop(next),
+  ];
+  return {
+    params: [],
+    results: [I32],
+    locals: local([1, I32], [2, I64], [3, I32], [2, I64], [7, I32], [TEMPORARIES, I64]),
+    export: "run",
+    body: [
+      set(BUDGET, i32.load(i32.const(0), at.BUDGET)),
+      set(TARGET, i64.load(i32.const(0), at.PC)),
+      set(READ_TLB, i32.load(i32.const(0), at.READ_TLB)),
+      set(WRITE_TLB, i32.load(i32.const(0), at.WRITE_TLB)),
+      set(FETCH_TLB, i32.load(i32.const(0), at.FETCH_TLB)),
+      block(loop(lookup)),
+      i32.store(i32.const(0), get(BUDGET), at.BUDGET),
+      i64.store(i32.const(0), get(ADDRESS), at.EXIT_ADDRESS),
+      leave(get(CODE)),
+    ],
+  };
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Compiles the interpreter once, and instantiates it over a machine's memory. */
+export function instantiateInterpreter(memory: WebAssembly.Memory): InterpreterExports {
+  if (compiled === undefined) {
+    const float = floatFunctions(1, at.FFLAGS);
+    const callees: Callees = { mulhu: 0, float: float.index };
+    compiled = new WebAssembly.Module(assembleModule({ functions: [mulhu, ...float.functions, runFunction(callees), pageHashFunction] }));
+  }
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as InterpreterExports;
+}

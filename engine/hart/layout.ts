@@ -1,0 +1,81 @@
+/**
+ * Where the hart keeps its state in linear memory, so that wasm and TypeScript share it without copying.
+ *
+ * Hart block, then TLB banks, then the pool of decoded pages, then the machine's RAM.
+ *
+ * @module
+ */
+
+/** x0 to x31, then a slot that swallows writes to x0. */
+export const X = 0x000;
+/** Where decoded instructions with rd = x0 write to. */
+export const X_DISCARD = 32;
+export const F = 0x200;
+export const PC = 0x300;
+/** Instructions that may still be completed before `run` must return. */
+export const BUDGET = 0x308;
+/** The decoded slot of the instruction that `run` left at. */
+export const EXIT_SLOT = 0x30c;
+/** The data address of the access that `run` left at. */
+export const EXIT_ADDRESS = 0x310;
+export const READ_TLB = 0x318;
+export const WRITE_TLB = 0x31c;
+export const FETCH_TLB = 0x320;
+/** 1 while FS is Off: every F and D instruction is then illegal. */
+export const FLOAT_OFF = 0x324;
+/** 1 once an instruction has set FS to Dirty (T14). */
+export const FLOAT_DIRTY = 0x328;
+export const FFLAGS = 0x32c;
+export const FRM = 0x330;
+/** Linear address of the reserved doubleword, 0 for none (T12). */
+export const RESERVATION = 0x334;
+/** Scratch for results that wasm hands over as 64 bits. */
+export const SCRATCH = 0x340;
+/** End of what a snapshot of the hart's registers must hold. */
+export const HART_BLOCK_BYTES = 0x400;
+
+export const TLB_ENTRIES = 1024;
+/** An entry: the page's virtual address (i64), then what to add to an address to reach linear memory, or the page's slots (i32). */
+export const TLB_ENTRY_BYTES = 16;
+export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+/** Banks are keyed by address space and mode, so that changing either needs no flush. */
+export const TLB_BANKS = 8;
+/** A bank is a read, a write and a fetch TLB. */
+export const BANK_BYTES = 3 * TLB_BYTES;
+export const TLBS = 0x1000;
+
+/** Where what is no memory of the guest's is hashed. */
+export const DIGEST_WINDOW = 0x70000;
+export const DIGEST_WINDOW_BYTES = 0x10000;
+
+/** A decoded slot stands for a halfword: op, rd, rs1, rs2, then the immediate (24 bits) above the slot's advance (8 bits). */
+export const SLOT_BYTES = 8;
+export const SLOTS_PER_PAGE = 2048;
+/** Behind a page's slots and their sentinel: the true op of each slot whose op is {@link OP_FRAMED}. */
+export const TRUE_OPS = (SLOTS_PER_PAGE + 1) * SLOT_BYTES;
+export const DECODED_PAGE_BYTES = 0x4840;
+export const DECODE_POOL = 0x80000;
+export const DECODE_POOL_PAGES = 2048;
+
+/** Linear address of the machine's first RAM byte. */
+export const RAM = (DECODE_POOL + DECODE_POOL_PAGES * DECODED_PAGE_BYTES + 0xffff) & ~0xffff;
+
+/** Ops that are no instruction of the table. The table's own are numbered from 1. */
+export const OP_UNDECODED = 0;
+/** Beyond the page's last slot: look the next page up. */
+export const OP_PAGE_END = 255;
+/** Weight 0 and no step boundary before it (T4); the true op stands in {@link TRUE_OPS}. */
+export const OP_FRAMED = 254;
+/** A 4-byte instruction whose second half lies on the next page: fetched anew each time. */
+export const OP_STRADDLE = 253;
+export const OP_ILLEGAL = 252;
+
+/** Why `run` returned. */
+export const EXIT_BUDGET = 0;
+export const EXIT_FETCH = 1;
+export const EXIT_DECODE = 2;
+export const EXIT_LOAD = 3;
+export const EXIT_STORE = 4;
+/** The instruction is TypeScript's to carry out. */
+export const EXIT_EVALUATE = 5;
+export const EXIT_ILLEGAL = 6;

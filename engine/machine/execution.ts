@@ -1,0 +1,25 @@
+/**
+ * How a guest's instructions are carried out: by the bare machine, or by a VMM with a technique.
+ *
+ * @module
+ */
+import type { Translations } from "../hart/translations.ts";
+
+export interface Execution {
+  /** The guest executed wfi with nothing to wake for: it stands at that instruction. */
+  waiting: boolean;
+  /** The code of the mark that the guest made last, or -1. The machine takes it back to -1. */
+  mark: number;
+  /** The guest's translations (T10). */
+  readonly translations: Translations;
+  /** Runs at most `budget` steps, and at least something: the position moves, or `waiting` is set, or the guest ends. */
+  resume(budget: number): void;
+  /** Something came due in guest time: a machine that runs the guest deprivileged is interrupted by it. */
+  notice(): void;
+  /** Makes the guest take an interrupt now. */
+  interrupt(cause: number): void;
+  /** Lets the wfi complete that the guest waits at. */
+  completeWait(): void;
+  /** Forgets all that is derived from the guest's state, after that was replaced. */
+  reset(): void;
+}

@@ -1,0 +1,169 @@
+/**
+ * A machine with a guest on it, as the harness sees it: run to an exact step, digest, save, restore.
+ *
+ * @module
+ */
+import type { Log } from "../event/log.ts";
+import type { Execution } from "./execution.ts";
+import type { Digest } from "./digest.ts";
+import { Digester } from "./digest.ts";
+import type { End, Platform } from "./platform.ts";
+import { restoreMachine, saveMachine } from "./snapshot.ts";
+
+/** Why {@link Machine.run} returned. */
+export type MachineStop =
+  | { readonly kind: "until" }
+  | { readonly kind: "mark"; readonly code: number }
+  | { readonly kind: "console" }
+  | ({ readonly kind: "end" } & End)
+  | { readonly kind: "waiting" };
+
+export class Machine {
+  /** Stop behind each mark that the guest makes. */
+  stopAtMarks = false;
+  /** Stop behind each instruction that printed something. */
+  stopAtConsole = false;
+  readonly #platform: Platform;
+  readonly #execution: Execution;
+  readonly #digester: Digester;
+  #printed = false;
+  /** Told of each piece of console output. */
+  onConsole: (bytes: Uint8Array) => void = () => {};
+
+  constructor(platform: Platform, execution: Execution) {
+    this.#platform = platform;
+    this.#execution = execution;
+    this.#digester = new Digester(platform);
+    platform.onOutput = (bytes) => {
+      this.#printed = true;
+      this.onConsole(bytes);
+    };
+  }
+
+  /** Steps so far (T1). */
+  get step(): number {
+    return this.#platform.position.step;
+  }
+  get instret(): number {
+    return this.#platform.position.instret;
+  }
+  /** Guest time: steps plus idle. */
+  get time(): number {
+    return this.#platform.position.time;
+  }
+  get log(): Log {
+    return this.#platform.log;
+  }
+  /** All console output so far. */
+  get console(): Uint8Array {
+    return this.#platform.output;
+  }
+  /** Names of the devices, in the order of the board. */
+  get devices(): readonly string[] {
+    return this.#platform.bus.devices.map(({ name }) => name);
+  }
+  /** How the guest ended, if it did. */
+  get end(): End | undefined {
+    return this.#platform.end;
+  }
+  /** For tests that plant faults, and for tools that look inside. */
+  get parts(): { readonly platform: Platform; readonly execution: Execution } {
+    return { platform: this.#platform, execution: this.#execution };
+  }
+
+  /** Puts bytes into the console's receive path now; logged as `input.console`. */
+  input(bytes: Uint8Array): void {
+    this.inputAt(this.time, bytes);
+    this.#platform.schedule.fire();
+  }
+  /** Puts bytes into the console's receive path when guest time reaches `time`, as a recording says. */
+  inputAt(time: number, bytes: Uint8Array): void {
+    this.#platform.inputAt(time, bytes);
+  }
+  /** Inputs given by {@link inputAt} that have not come due. */
+  get waitingInputs(): number {
+    return this.#platform.waitingInputs;
+  }
+
+  /**
+   * Runs to exactly `until` steps, or to the guest's end, or to what stops it.
+   *
+   * @returns `waiting` where the guest waits for an interrupt that nothing will raise: only input can go on from there.
+   */
+  run(until: number): MachineStop {
+    const { position, schedule, guest } = this.#platform;
+    const execution = this.#execution;
+    execution.waiting = false;
+    for (;;) {
+      if (schedule.fire()) execution.notice();
+      const end = this.#platform.end;
+      if (end !== undefined) return { kind: "end", ...end };
+      if (execution.mark >= 0) {
+        const code = execution.mark;
+        execution.mark = -1;
+        if (this.stopAtMarks) {
+          this.#settle();
+          return { kind: "mark", code };
+        }
+      }
+      if (this.#printed) {
+        this.#printed = false;
+        if (this.stopAtConsole) {
+          this.#settle();
+          return { kind: "console" };
+        }
+      }
+      if (position.step >= until) {
+        this.#settle();
+        return { kind: "until" };
+      }
+      if (execution.waiting) {
+        if (guest.awake) execution.completeWait();
+        else if (schedule.next === Number.POSITIVE_INFINITY) return { kind: "waiting" };
+        else {
+          const ticks = schedule.next - position.time;
+          this.log.append("idle", position.step, { ticks });
+          position.idle += ticks;
+        }
+        continue;
+      }
+      const cause = guest.interrupt();
+      if (cause >= 0) {
+        this.#settle();
+        execution.interrupt(cause);
+        continue;
+      }
+      execution.resume(Math.min(until - position.step, schedule.next - position.time, SLICE));
+    }
+  }
+
+  /** No boundary lies before a pad (T3). */
+  #settle(): void {
+    const { hart, guest } = this.#platform;
+    hart.settle(this.#execution.translations, guest.mode, guest.root);
+  }
+
+  /** Digests all that the guest can see (T18). */
+  digest(): Digest {
+    return this.#digester.digest(this.#execution);
+  }
+
+  /** Digests, and puts the digest into the guest stream. */
+  checkpoint(): Digest {
+    const digest = this.digest();
+    this.log.append("checkpoint", this.step, { digestLow: digest.low, digestHigh: digest.high, instret: this.instret, time: this.time });
+    return digest;
+  }
+
+  /** A snapshot of the whole machine as the guest sees it; restoring works under any technique. */
+  save(): Uint8Array {
+    return saveMachine(this.#platform, this.#execution);
+  }
+  /** @throws {RangeError} If the state is not one of this machine. */
+  load(state: Uint8Array): void {
+    restoreMachine(state, this.#platform, this.#execution);
+  }
+}
+
+/** A call into the core that never returns would never be replaced by optimised code. */
+const SLICE = 2_000_000;

@@ -1,0 +1,153 @@
+/**
+ * The bare machine: what the hart stops for is carried out by the privileged architecture itself.
+ *
+ * @module
+ */
+import { KIND_NUMBER } from "../event/record.ts";
+import { CAUSE } from "../hart/evaluate.ts";
+import { STOP } from "../hart/hart.ts";
+import { readProtection } from "../hart/pmp.ts";
+import { MACHINE, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
+import { INSTRUCTIONS } from "../isa/instructions.ts";
+import type { Execution } from "./execution.ts";
+import type { Platform } from "./platform.ts";
+
+const TRAP = KIND_NUMBER["guest.trap"];
+const RETURN = KIND_NUMBER["guest.return"];
+const INTERRUPT = KIND_NUMBER.interrupt;
+const MARK = KIND_NUMBER.mark;
+
+export class Native implements Execution {
+  waiting = false;
+  mark = -1;
+  readonly #platform: Platform;
+  #changed = true;
+  #key = -1;
+  #root = -2;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    platform.guest.onChange = () => {
+      this.#changed = true;
+    };
+    platform.guest.onProtection = () => platform.hart.protect(readProtection(platform.guest));
+    platform.guest.onProtection();
+  }
+
+  get translations() {
+    return this.#platform.hart.translations;
+  }
+
+  reset(): void {
+    this.#changed = true;
+    this.#key = -1;
+  }
+
+  /** Brings the hart's context up to date, if anything that it depends on has changed. */
+  #apply(): void {
+    this.#changed = false;
+    const { guest, hart } = this.#platform;
+    const status = guest.status;
+    const { mode, dataMode, root } = guest;
+    const key = mode | (dataMode << 2) | ((status & (SUM | MXR)) >>> 12) | ((status & 0x6000) !== 0 ? 0x1000 : 0);
+    if (key === this.#key && root === this.#root) return;
+    this.#key = key;
+    this.#root = root;
+    hart.context = { mode, dataMode, root, sum: (status & SUM) !== 0, mxr: (status & MXR) !== 0, float: (status & 0x6000) !== 0 };
+  }
+
+  resume(budget: number): void {
+    if (this.#changed) this.#apply();
+    const { hart, guest } = this.#platform;
+    switch (hart.run(budget)) {
+      case STOP.budget:
+      case STOP.device:
+        return;
+      case STOP.csr:
+        if (guest.execute(hart.current)) hart.complete();
+        else this.#illegal();
+        return;
+      case STOP.system:
+        this.#system(INSTRUCTIONS[hart.current.op - 1]!.mnemonic);
+        return;
+      case STOP.mark:
+        this.mark = hart.current.imm;
+        this.#platform.log.appendWords(MARK, this.#platform.position.step, hart.current.imm);
+        hart.complete();
+        return;
+      case STOP.trap:
+        this.#trap(hart.cause, hart.valueLow, hart.valueHigh);
+    }
+  }
+
+  #illegal(): void {
+    this.#trap(CAUSE.illegal, this.#platform.hart.current.bits, 0);
+  }
+
+  #trap(cause: number, low: number, high: number): void {
+    const { hart, guest, log, position } = this.#platform;
+    const from = guest.mode;
+    const [pcLow, pcHigh] = [hart.pcLow, hart.pcHigh];
+    guest.enter(cause, false, low, high);
+    hart.dropReservation();
+    log.appendWords(TRAP, position.step, cause, pcLow, pcHigh, low, high, from, guest.mode);
+    position.step += 1;
+  }
+
+  notice(): void {}
+
+  interrupt(cause: number): void {
+    const { hart, guest, log, position } = this.#platform;
+    const from = guest.mode;
+    const [pcLow, pcHigh] = [hart.pcLow, hart.pcHigh];
+    guest.enter(cause, true, 0, 0);
+    hart.dropReservation();
+    log.appendWords(INTERRUPT, position.step, cause, pcLow, pcHigh, from, guest.mode);
+    position.step += 1;
+  }
+
+  completeWait(): void {
+    this.waiting = false;
+    this.#platform.hart.complete();
+  }
+
+  #system(mnemonic: string): void {
+    const { hart, guest, log, position, machineMode } = this.#platform;
+    switch (mnemonic) {
+      case "ecall":
+        if (guest.mode === SUPERVISOR && !machineMode) {
+          this.#platform.sbi();
+          hart.pc = BigInt.asUintN(64, hart.pc + 4n);
+        } else this.#trap(guest.mode === USER ? CAUSE.ecallUser : guest.mode === MACHINE ? CAUSE.ecallMachine : CAUSE.ecallSupervisor, 0, 0);
+        return;
+      case "ebreak":
+        // The specification lets tval be 0 or pc; this machine gives 0, as QEMU does.
+        this.#trap(CAUSE.breakpoint, 0, 0);
+        return;
+      case "sret":
+      case "mret": {
+        if (!guest.permits(mnemonic)) return this.#illegal();
+        const from = guest.mode;
+        guest.leave(mnemonic);
+        hart.dropReservation();
+        log.appendWords(RETURN, position.step, hart.pcLow, hart.pcHigh, from, guest.mode);
+        position.retire(1);
+        return;
+      }
+      case "wfi":
+        if (!guest.permits("wfi")) return this.#illegal();
+        if (guest.awake) hart.complete();
+        else this.waiting = true;
+        return;
+      case "sfence.vma": {
+        if (!guest.permits("sfence.vma")) return this.#illegal();
+        const { rs1 } = hart.current;
+        const { u32 } = this.#platform.memory;
+        if (rs1 === 0) hart.fence();
+        else hart.fence(u32[2 * rs1]!, u32[2 * rs1 + 1]!);
+        hart.complete();
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What comes due in guest time (T7): one deadline for each owner, fired in order of time, then of owner.
+ *
+ * @module
+ */
+import type { Position } from "../hart/position.ts";
+import type { Clock } from "./device.ts";
+
+export class Schedule {
+  readonly #position: Position;
+  readonly #deadlines: number[] = [];
+  readonly #actions: (() => void)[] = [];
+  /** The earliest deadline, or infinity. */
+  next = Number.POSITIVE_INFINITY;
+
+  constructor(position: Position) {
+    this.#position = position;
+  }
+
+  /**
+   * Makes a clock for an owner. Owners must be added in the same order on every machine: it breaks ties.
+   *
+   * @param action Called at the owner's deadline, which is then over.
+   */
+  clock(action: () => void): Clock {
+    const owner = this.#actions.push(action) - 1;
+    this.#deadlines.push(Number.POSITIVE_INFINITY);
+    return {
+      now: () => this.#position.time,
+      schedule: (at) => {
+        this.#deadlines[owner] = at ?? Number.POSITIVE_INFINITY;
+        this.#refresh();
+      },
+    };
+  }
+
+  #refresh(): void {
+    this.next = Math.min(...this.#deadlines);
+  }
+
+  /**
+   * Fires everything that is due now, including what firing makes due now.
+   *
+   * @returns Whether anything was due.
+   */
+  fire(): boolean {
+    if (this.next > this.#position.time) return false;
+    while (this.next <= this.#position.time) {
+      const owner = this.#deadlines.indexOf(this.next);
+      this.#deadlines[owner] = Number.POSITIVE_INFINITY;
+      this.#refresh();
+      this.#actions[owner]!();
+    }
+    return true;
+  }
+
+  /** Deadlines by owner; infinity where there is none. */
+  save(): Float64Array {
+    return Float64Array.from(this.#deadlines);
+  }
+  /** @throws {RangeError} If the deadlines are those of a machine with other owners. */
+  load(deadlines: Float64Array): void {
+    if (deadlines.length !== this.#deadlines.length) {
+      throw new RangeError(
+        `Cannot load deadlines as this machine has ${this.#deadlines.length} owners of one: the state has ${deadlines.length}`,
+      );
+    }
+    this.#deadlines.splice(0, deadlines.length, ...deadlines);
+    this.#refresh();
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The engine: a RISC-V machine, its virtual-machine monitors, and the log of all that happens on it.
+ *
+ * Reading order: `event/event.ts`, `isa/table.ts`, `hart/hart.ts`, `hart/privileged.ts`, `machine/machine.ts`, `boards/virt.ts`, `vmm/vmm.ts`, `techniques/full.ts`.
+ *
+ * @module
+ */
+export { createMachine, type MachineConfig } from "./create.ts";
+export * from "./event/event.ts";
+export { Log } from "./event/log.ts";
+export { KIND_NUMBER, type LogBatch } from "./event/record.ts";
+export type { Tier } from "./hart/hart.ts";
+export { type Profile, strict } from "./isa/profile.ts";
+export { ImageError } from "./machine/image.ts";
+export type { Digest } from "./machine/digest.ts";
+export type { End } from "./machine/platform.ts";
+export { Machine, type MachineStop } from "./machine/machine.ts";
+export { full } from "./techniques/full.ts";
+export { native } from "./techniques/native.ts";
+export { unexpected } from "./techniques/unexpected.ts";
+export type { Exit, ExitReason } from "./vmm/exit.ts";
+export type { ExitHandlers, Requirement, Technique, TechniqueContext, Verdict } from "./vmm/technique.ts";

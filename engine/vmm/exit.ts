@@ -1,0 +1,59 @@
+/**
+ * Why a guest left deprivileged execution: a closed union, so that a technique that forgets a reason does not compile.
+ *
+ * @module
+ */
+
+/** A sensitive instruction, or an access to a privileged CSR, trapped in user mode. */
+export interface PrivilegedInstructionExit {
+  readonly reason: "privileged-instruction";
+}
+/** An access faulted in the shadow page table, and is no device's. */
+export interface PageFaultExit {
+  readonly reason: "page-fault";
+  /** Whether the guest's own page table permits the access, so that only the shadow was missing. */
+  readonly hidden: boolean;
+}
+/** A load or store reached an address that a device answers at. */
+export interface DeviceAccessExit {
+  readonly reason: "device-access";
+}
+/** An ecall; `call` is whose it is: a system call of the guest's user code, or firmware's to answer. */
+export interface EnvironmentCallExit {
+  readonly reason: "environment-call";
+  readonly call: "system" | "firmware";
+}
+/** Any other exception: illegal, breakpoint, misaligned, access fault. */
+export interface ExceptionExit {
+  readonly reason: "exception";
+}
+/** An interrupt is due for the guest. */
+export interface InterruptExit {
+  readonly reason: "interrupt";
+}
+/** The guest waits (wfi). */
+export interface HaltExit {
+  readonly reason: "halt";
+}
+/** A call that only a ported guest makes. */
+export interface HypercallExit {
+  readonly reason: "hypercall";
+}
+/** A site that the VMM has replaced trapped. */
+export interface RewrittenSiteExit {
+  readonly reason: "rewritten-site";
+}
+
+/** Every exit. */
+export type Exit =
+  | PrivilegedInstructionExit
+  | PageFaultExit
+  | DeviceAccessExit
+  | EnvironmentCallExit
+  | ExceptionExit
+  | InterruptExit
+  | HaltExit
+  | HypercallExit
+  | RewrittenSiteExit;
+
+export type ExitReason = Exit["reason"];

@@ -1,0 +1,39 @@
+/**
+ * What a technique is: policy over the VMM's mechanisms, as a value.
+ *
+ * @module
+ */
+import type { Exit, ExitReason } from "./exit.ts";
+import type { VirtualCpu } from "./vcpu.ts";
+
+/** What the VMM does once the technique has looked at an exit. */
+export type Verdict =
+  /** The instruction was carried out: the guest goes on behind it, and it counts as a step. */
+  | "after"
+  /** What was missing is there now: the guest runs the instruction again. */
+  | "again"
+  /** The trap is the guest kernel's to see: the VMM makes the guest take it. */
+  | "reflect"
+  /** The run ends. */
+  | "stop";
+
+export interface TechniqueContext {
+  readonly vcpu: VirtualCpu;
+}
+
+export type ExitHandlers = { readonly [R in ExitReason]: (exit: Extract<Exit, { reason: R }>, context: TechniqueContext) => Verdict };
+
+/** What a machine profile must have for a technique to be sound on it. */
+export type Requirement = "all-sensitive-trap";
+
+/** A way for a VMM to get control of a guest's sensitive operations. */
+export interface Technique {
+  readonly name: "native" | "full" | "rewriting" | "para" | "pre" | (string & {});
+  /** A technique in more than one form says which; otherwise empty. */
+  readonly variant?: "" | "trap" | "inline";
+  /** The variant of the guest that it runs. */
+  readonly port: "bare" | "para" | "pre";
+  readonly requires: readonly Requirement[];
+  /** One answer for each exit reason; absent only for the bare machine, which has no VMM. */
+  readonly on?: ExitHandlers;
+}

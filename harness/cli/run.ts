@@ -1,0 +1,104 @@
+/**
+ * `trapline run`: an experiment from its guest to its report.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { Option } from "commander";
+import type { Comparison } from "../comparison.ts";
+import { loadExperiment } from "../load-experiment.ts";
+import { techniqueNamed } from "../names.ts";
+import { runExperiment } from "../run-experiment.ts";
+import { chooseGuest } from "./guest-choice.ts";
+import { addGuestOptions, addRecordingOptions, type GuestOptions, parseSettings, type RecordingOptions, wholeNumber } from "./options.ts";
+import { EXIT, type Outcome } from "./outcome.ts";
+import { Progress } from "./progress.ts";
+import { recordingSettings } from "./record.ts";
+import { exitCodeOf, failureRemark } from "./run-document.ts";
+import { writeReports } from "./write-reports.ts";
+
+interface Options extends GuestOptions, RecordingOptions {
+  readonly technique?: string;
+  readonly set: readonly string[];
+  readonly workers: number;
+  readonly quick?: boolean;
+  readonly output?: string;
+}
+
+export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+  addRecordingOptions(addGuestOptions(command.argument("<EXPERIMENT>", "a name that comes with trapline, or a file")))
+    .option("--quick", "a guest by name does less")
+    .option("--technique <LIST>", "techniques in place of the experiment's, such as native,full")
+    .option("--set <PRICE=CYCLES>", "a price in place of the cost model's, such as cost.trap.entry=800; may be repeated", (value: string, all: readonly string[]) => [...all, value], [])
+    .addOption(new Option("--workers <N>", "replays at once").argParser(wholeNumber(1)).default(1))
+    .option("-o, --output <FOLDER>", "where results go; results/EXPERIMENT where it is left out")
+    .action((name: string, options: Options) => finish(run(name, options)));
+}
+
+async function run(nameOrPath: string, options: Options): Promise<Outcome> {
+  const loaded = await loadExperiment(nameOrPath);
+  const folder = options.output ?? join("results", loaded.name);
+  const named = options.guest !== undefined || options.kernel !== undefined;
+  if (!named && options.run !== undefined) throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
+  const guest = named ? chooseGuest(options) : options.quick === true ? quicker(loaded.experiment.guest) : undefined;
+  const techniques = options.technique?.split(",").map((name) => techniqueNamed(name.trim()));
+  const progress = new Progress(loaded.name);
+  const { comparison, recorded, differences } = await runExperiment(loaded, {
+    folder,
+    overrides: parseSettings(options.set),
+    workers: options.workers,
+    settings: recordingSettings(options),
+    ...(guest === undefined ? {} : { guest }),
+    ...(techniques === undefined ? {} : { techniques }),
+    onProgress: (what, step) => progress.at(step, what),
+  }).finally(() => progress.end());
+  const written = await writeReports(folder, comparison, loaded.experiment.reports);
+  const workload = comparison.runs[0]!.workload;
+  const guestCode = exitCodeOf(recorded.ending);
+  const unfinished = recorded.unfinished === undefined ? undefined : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
+  const exitCode = differences.length > 0 ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
+  const remark = differences[0]?.firstDifference?.message ?? unfinished ?? failureRemark(workload, recorded);
+  return {
+    exitCode,
+    document: comparisonDocument(comparison, folder, written.report),
+    text: [comparison.question, ...written.tables, identityLine(comparison), `report   ${written.report}`].join("\n\n"),
+    ...(remark === undefined ? {} : { remark }),
+  };
+}
+
+/** The experiment's own guest, with fewer laps, where it is a program of hutch. */
+function quicker(guest: { readonly name: string; readonly binary?: string }): ReturnType<typeof chooseGuest> {
+  if (guest.binary !== "hutch") throw new RangeError(`Cannot hurry ${guest.name} as only hutch's programs have a quick form: leave --quick out`);
+  return chooseGuest({ guest: guest.name, quick: true });
+}
+
+/** The document of `run`, `report` and `recost`. */
+export function comparisonDocument(comparison: Comparison, folder: string, report: string | null): object {
+  return {
+    experiment: comparison.experiment,
+    report,
+    runs: comparison.runs.map((run) => ({
+      workload: run.workload,
+      technique: run.technique,
+      variant: run.variant,
+      binary: run.binary,
+      instret: run.instret,
+      steps: run.steps,
+      digest: run.digest,
+      trace: join(folder, run.trace),
+      exits: run.exits,
+      cycles: { total: run.cycles.total, byCause: run.cycles.byCause },
+      identity: run.identity,
+    })),
+  };
+}
+
+function identityLine({ runs }: Comparison): string {
+  const replayed = runs.filter(({ identity }) => identity !== null);
+  const unequal = replayed.filter(({ identity }) => identity?.equal === false);
+  if (replayed.length === 0) return "identity nothing was replayed, so nothing was compared";
+  if (unequal.length > 0) return `identity NOT equal: ${unequal.map(({ technique }) => technique).join(", ")}`;
+  return `identity exact: ${runs.map(({ technique }) => technique).join(", ")} are the same run, digest ${runs[0]!.digest}`;
+}

@@ -1,0 +1,88 @@
+/**
+ * Builds a comparison: each run's trace through a cost model, side by side.
+ *
+ * @module
+ */
+
+import type { Trace } from "../traces/mod.ts";
+import type { Comparison, Identity, RunSummary, TechniqueName, VariantName } from "./comparison.ts";
+import type { CostModel, Overrides } from "./costs/model.ts";
+import { priceRun } from "./costs/price-run.ts";
+import { pricedModel, summarizeRun, withCaveats } from "./costs/summary.ts";
+import { hexDigest } from "./record.ts";
+
+/** A run to compare. */
+export interface ComparedRun {
+  readonly trace: Trace;
+  /** The trace's file name. */
+  readonly file: string;
+  /** Null for the recorded run. */
+  readonly identity: Identity | null;
+}
+
+export interface CompareOptions {
+  readonly experiment: string;
+  readonly question: string;
+  /** A mark's name, or null to compare whole runs. */
+  readonly measure: string | null;
+  readonly model: CostModel;
+  readonly overrides?: Overrides;
+  /** Laps to keep for a timeline. */
+  readonly sample?: { readonly mark: string; readonly laps: number };
+  readonly runs: readonly ComparedRun[];
+}
+
+/**
+ * Prices runs and puts them side by side.
+ *
+ * @throws {RangeError} If there is no run, the measure is no mark of the guest, or a price or an override is wrong.
+ */
+export function compare(options: CompareOptions): Comparison {
+  const { experiment, question, measure, model, runs } = options;
+  const first = runs[0]?.trace.header;
+  if (first === undefined) throw new RangeError(`Cannot compare ${experiment} as there must be runs: there are none`);
+  const summaries = runs.map((run) => summarize(run, options));
+  if (measure !== null && summaries.every(({ marks }) => marks.every(({ name }) => name !== measure))) {
+    const names = [...new Set(summaries.flatMap(({ marks }) => marks.map(({ name }) => name)))];
+    const found = names.length === 0 ? "the guest made no marks" : `it made ${names.join(", ")}`;
+    throw new RangeError(`Cannot measure "${measure}" in ${experiment} as the guest must mark it: ${found}`);
+  }
+  return withCaveats({
+    experiment,
+    question,
+    guest: {
+      name: String(first.settings["name"] ?? first.guest),
+      images: first.images.map(({ role, sha256 }) => ({ name: role, sha256 })),
+    },
+    measure,
+    costModel: pricedModel(model, options.overrides ?? {}),
+    runs: summaries,
+  });
+}
+
+function summarize(run: ComparedRun, options: CompareOptions): RunSummary {
+  const { trace, file, identity } = run;
+  const { header } = trace;
+  const last = trace.checkpoints.at(-1)?.event;
+  const steps = trace.end?.step ?? last?.step ?? 0;
+  const priced = priceRun(trace.events(), options.model, {
+    steps,
+    marks: Object.fromEntries(header.marks.map(({ id, name }) => [id, name])),
+    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
+    ...(options.sample === undefined ? {} : { sample: options.sample }),
+  });
+  return summarizeRun(
+    {
+      workload: header.workload,
+      technique: header.technique as TechniqueName,
+      variant: header.variant as VariantName,
+      binary: header.guest,
+      instret: last === undefined ? 0 : Number(last.instret),
+      steps,
+      digest: last === undefined ? "" : hexDigest({ low: last.digestLow, high: last.digestHigh }),
+      trace: file,
+      identity,
+    },
+    priced,
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * What a comparison of techniques found: plain data, and all that a report may know.
+ *
+ * A report is a pure function of a `Comparison`; whoever has the comparison as JSON can make every figure again without running a guest.
+ * Host time, host names and paths outside the result folder never appear in it.
+ *
+ * Left out: the events themselves. They stay in the traces; a comparison keeps counts, and the few laps that a timeline draws.
+ *
+ * @module
+ */
+
+/** Who is to blame for a cycle. The order is the order of stacking, from the guest's own work upwards. */
+export const CAUSES = ["guest", "trap", "privileged", "paging", "interrupt", "device", "syscall", "other"] as const;
+export type Cause = (typeof CAUSES)[number];
+export type ByCause = Readonly<Record<Cause, number>>;
+
+/** Words fixed by the command line's JSON. */
+export type TechniqueName = "native" | "full" | "rewriting" | "para" | "pre";
+export type VariantName = "" | "trap" | "inline";
+
+/**
+ * Modelled cycles. `total` is the sum of `byCause` in the order of `CAUSES`, bit for bit; `low` and `high` are what the run costs
+ * where every price is at its low, or at its high.
+ */
+export interface Cycles {
+  readonly total: number;
+  readonly low: number;
+  readonly high: number;
+  readonly byCause: ByCause;
+}
+
+/** Exits to the VMM; `total` is the sum of `byReason`. */
+export interface Exits {
+  readonly total: number;
+  readonly byReason: Readonly<Record<string, number>>;
+}
+
+/** One line of the bill: `count` units of the price with the id `price`, for which `cause` is to blame. */
+export interface PricedBy {
+  readonly price: string;
+  readonly cause: Cause;
+  readonly count: number;
+  readonly cycles: number;
+}
+
+/**
+ * What passed between the begin mark of a name and its last lap mark, or its end mark where the guest made no lap marks, over all such
+ * intervals. Divide by `laps` for the cost of one.
+ */
+export interface MarkSummary {
+  readonly name: string;
+  readonly laps: number;
+  readonly steps: number;
+  readonly exits: Exits;
+  readonly cycles: Cycles;
+  readonly pricedBy: readonly PricedBy[];
+}
+
+/** Something that cost cycles during a sampled lap: one exit with all its work, or one trap that the hardware took by itself. */
+export interface TimelineEntry {
+  /** Position in steps after the first sampled lap began. */
+  readonly step: number;
+  readonly label: string;
+  readonly cause: Cause;
+  readonly cycles: number;
+}
+
+/** The guest's own mode between two steps, counted as in `TimelineEntry`; 0 user, 1 supervisor, 3 machine. */
+export interface ModeSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly mode: number;
+}
+
+/** The first laps of the measured mark, small enough to draw. */
+export interface Timeline {
+  readonly mark: string;
+  /** Where each lap ended, in steps after the first began; ascending, one for each sampled lap. */
+  readonly laps: readonly number[];
+  readonly entries: readonly TimelineEntry[];
+  readonly modes: readonly ModeSpan[];
+  /** Entries beyond the cap, which are not in `entries`. */
+  readonly dropped: number;
+}
+
+export interface FirstDifference {
+  /** Ordinal of the event in the guest stream, from 0; null where something else differs. */
+  readonly event: number | null;
+  readonly step: number | null;
+  readonly message: string;
+}
+
+/** Whether a run is the recorded run, as far as was promised (T18 to T20). */
+export interface Identity {
+  readonly level: "exact" | "observable";
+  readonly equal: boolean;
+  readonly firstDifference: FirstDifference | null;
+}
+
+/** One run of a comparison; the first ten fields and `cycles`, `exits`, `identity` are those of `trapline run --json`. */
+export interface RunSummary {
+  readonly workload: string;
+  readonly technique: TechniqueName;
+  readonly variant: VariantName;
+  /** `hutch`, `hutch-para`, `hutch-pre`, or the image's sha256. */
+  readonly binary: string;
+  readonly instret: number;
+  readonly steps: number;
+  /** Digest of the final state (T18), in hexadecimal. */
+  readonly digest: string;
+  /** The trace's file name. */
+  readonly trace: string;
+  readonly exits: Exits;
+  readonly cycles: Cycles;
+  /** Null for the recorded run, which has nothing to be compared with. */
+  readonly identity: Identity | null;
+  readonly marks: readonly MarkSummary[];
+  /** Events by kind, of both streams; kinds that never occurred are absent. */
+  readonly eventCounts: Readonly<Record<string, number>>;
+  readonly pricedBy: readonly PricedBy[];
+  readonly timeline: Timeline | null;
+}
+
+export type PriceStatus = "cited" | "derived" | "assumed";
+
+/** A price as it was used. */
+export interface Price {
+  readonly id: string;
+  /** What one unit of it is. */
+  readonly unit: string;
+  readonly cycles: number;
+  readonly low: number;
+  readonly high: number;
+  readonly status: PriceStatus;
+  readonly source: string;
+  /** For a derived price: how many of which other prices it is made of. */
+  readonly of: Readonly<Record<string, number>> | null;
+}
+
+export interface PricedModel {
+  readonly name: string;
+  readonly summary: string;
+  readonly prices: readonly Price[];
+}
+
+/** Something a reader must know before believing a number. */
+export interface Caveat {
+  readonly id: string;
+  readonly text: string;
+}
+
+export interface Comparison {
+  readonly experiment: string;
+  readonly question: string;
+  readonly guest: {
+    readonly name: string;
+    readonly images: readonly { readonly name: string; readonly sha256: string }[];
+  };
+  /** Name of the mark whose laps are compared; null compares whole runs. */
+  readonly measure: string | null;
+  readonly costModel: PricedModel;
+  readonly runs: readonly RunSummary[];
+  readonly caveats: readonly Caveat[];
+}

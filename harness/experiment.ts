@@ -1,0 +1,84 @@
+/**
+ * An experiment: a question, and what answers it, as its user writes it.
+ *
+ * @module
+ */
+
+import type { Technique } from "../engine/mod.ts";
+import type { Comparison } from "./comparison.ts";
+import type { CostModel } from "./costs/model.ts";
+import type { Guest } from "./guests/mod.ts";
+
+/** One finding, in every form it is wanted in. */
+export interface Artifact {
+  /** Lower-case words joined by dashes: the name of its files. */
+  readonly name: string;
+  readonly title: string;
+  readonly caption: string;
+  /** A figure; null where the table says it all. */
+  readonly svg: string | null;
+  readonly csv: string;
+  /** The table for a terminal. */
+  readonly text: string;
+}
+
+/** A name, and a pure function from a comparison to an artifact. `trapline/reports` has them. */
+export interface Report {
+  readonly name: string;
+  /** Laps that it needs sampled while runs are priced. */
+  readonly sample?: { readonly mark: string; readonly laps: number };
+  render(comparison: Comparison): Promise<Artifact>;
+}
+
+export interface ExperimentOptions {
+  /** In one sentence, as the report prints it. */
+  readonly question: string;
+  readonly guest: Guest;
+  /** The first column is recorded under `native` whether it is listed or not. */
+  readonly techniques: readonly Technique[];
+  /** The first model prices the reports. */
+  readonly costs: readonly CostModel[];
+  /** Name of the mark whose laps are compared; whole runs where it is left out. */
+  readonly measure?: string;
+  readonly reports: readonly Report[];
+}
+
+/** Known across copies of this module: an experiment may be made by one and run by another. */
+const KIND = Symbol.for("trapline.experiment");
+
+/** A checked experiment. */
+export type Experiment = ExperimentOptions & { readonly [KIND]: true };
+
+/**
+ * Declares an experiment. Export it by default.
+ *
+ * @throws {RangeError} If it lists no technique, one twice, or no cost model.
+ *
+ * @example
+ * export default experiment({
+ *   question: "What does a null system call cost, and who pays for it?",
+ *   guest: hutch.running("null-syscall 10000"),
+ *   techniques: [native, full],
+ *   costs: [inOrder],
+ *   measure: "syscall",
+ *   reports: [slowdown({ baseline: native }), exitsByReason()],
+ * });
+ */
+export function experiment(options: ExperimentOptions): Experiment {
+  const names = options.techniques.map(techniqueLabel);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (names.length === 0) throw new RangeError("Cannot declare an experiment as it needs techniques: it lists none");
+  if (twice !== undefined) throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
+  if (options.costs.length === 0) throw new RangeError("Cannot declare an experiment as it needs a cost model: it lists none; say costs: [inOrder]");
+  return { ...options, [KIND]: true };
+}
+
+/** Whether a value is what `experiment` returned. */
+export function isExperiment(value: unknown): value is Experiment {
+  return typeof value === "object" && value !== null && (value as { [KIND]?: unknown })[KIND] === true;
+}
+
+/** A technique with its variant, as files and messages name it: `full`, `rewriting.trap`. */
+export function techniqueLabel({ name, variant = "" }: Pick<Technique, "name" | "variant">): string {
+  return variant === "" ? name : `${name}.${variant}`;
+}

@@ -1,0 +1,72 @@
+/**
+ * Guests by the names that `--guest` takes.
+ *
+ * @module
+ */
+
+import { existsSync } from "node:fs";
+import { cachedFile } from "./cache.ts";
+import type { Guest } from "./guest.ts";
+import { hutch } from "./hutch.ts";
+import { U_BOOT_FILE, uBoot } from "./u-boot.ts";
+
+/** hutch's benchmarks, with the count that each runs by default and the one that `--quick` takes. */
+const PROGRAMS: Readonly<Record<string, { readonly usual: number; readonly quick: number }>> = {
+  "null-syscall": { usual: 10_000, quick: 500 },
+  "context-switch": { usual: 2_000, quick: 100 },
+  "page-fault": { usual: 2_000, quick: 100 },
+  "fork-exec": { usual: 50, quick: 3 },
+  pipe: { usual: 2_000, quick: 100 },
+  "irq-toggle": { usual: 10_000, quick: 500 },
+  "timer-tick": { usual: 20, quick: 3 },
+  "disk-read": { usual: 100, quick: 10 },
+  compute: { usual: 100, quick: 5 },
+};
+
+/** A line of `trapline guests ls`. */
+export interface CatalogueEntry {
+  readonly name: string;
+  readonly what: string;
+  /** Whether it can run now. */
+  readonly ready: boolean;
+  /** What makes it ready; empty where it is. */
+  readonly how: string;
+}
+
+/** All guests that have a name. */
+export function catalogue(): readonly CatalogueEntry[] {
+  const fetched = existsSync(cachedFile(U_BOOT_FILE.guest, U_BOOT_FILE.file));
+  return [
+    { name: "hutch", what: "the embedded kernel; --run says what it runs", ready: true, how: "" },
+    ...Object.entries(PROGRAMS).map(([name, { usual }]) => ({ name, what: `hutch running ${name} ${usual}`, ready: true, how: "" })),
+    {
+      name: "u-boot",
+      what: "Debian's U-Boot for supervisor mode, unmodified: version, sbi, poweroff at its prompt",
+      ready: fetched,
+      how: fetched ? "" : "trapline guests fetch u-boot",
+    },
+  ];
+}
+
+/**
+ * A guest by its name.
+ *
+ * @param name `hutch`, `u-boot`, or a program of hutch.
+ * @param options `run`: what hutch runs. `quick`: fewer laps.
+ * @throws {RangeError} If there is none of that name, or it takes no command.
+ */
+export function guestNamed(name: string, options: { readonly run?: string; readonly quick?: boolean } = {}): Guest {
+  const { run, quick = false } = options;
+  if (name === "hutch" || Object.hasOwn(PROGRAMS, name)) {
+    if (run !== undefined) return hutch.running(run);
+    const program = name === "hutch" ? "null-syscall" : name;
+    const { usual, quick: fewer } = PROGRAMS[program]!;
+    return hutch.running(`${program} ${quick ? fewer : usual}`);
+  }
+  if (name !== uBoot.name) {
+    const names = catalogue().map((entry) => entry.name);
+    throw new RangeError(`Cannot use guest "${name}" as it must be one of ${names.join(", ")}: it is none of them; trapline guests ls`);
+  }
+  if (run !== undefined) throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${name}`);
+  return uBoot;
+}

@@ -1,0 +1,188 @@
+/**
+ * Fetches one file out of a Debian package into the cache, without root and without changing the system.
+ *
+ * With apt, the user's own configuration says where packages come from, and apt checks their signatures; lists and archives go to a
+ * folder of ours. With a mirror named, the package comes from there over HTTP, checked against the SHA-256 of the mirror's own index.
+ *
+ * Left out: signatures of a named mirror's index; packages other than those of architecture all.
+ *
+ * @module
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { reasonOf, writeWhole } from "../files.ts";
+import { sha256 } from "../store.ts";
+import { cachedFile } from "./cache.ts";
+
+/** A file in a package, and the guest it makes. */
+export interface DebianFile {
+  readonly guest: string;
+  readonly package: string;
+  /** Inside the package, without a leading slash. */
+  readonly path: string;
+  /** What the cache calls it. */
+  readonly file: string;
+}
+
+/** A file as it was fetched. */
+export interface FetchedFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** The archive it came out of. */
+  readonly package: string;
+}
+
+/** The suite whose index a named mirror is asked for. */
+const SUITE = "bookworm";
+
+/**
+ * Fetches a file into the cache.
+ *
+ * @param from What to fetch.
+ * @param options `mirror`: a Debian mirror's root, in place of apt's own sources. `say`: told each step.
+ * @throws {RangeError} If there is no apt and no mirror, or the package cannot be had or lacks the file.
+ */
+export async function fetchDebianFile(
+  from: DebianFile,
+  options: { readonly mirror?: string; readonly say: (line: string) => void },
+): Promise<FetchedFile> {
+  const folder = mkdtempSync(join(tmpdir(), "trapline-fetch-"));
+  try {
+    const archive =
+      options.mirror === undefined ? aptDownload(from, folder, options.say) : await mirrorDownload(from, folder, options.mirror, options.say);
+    const bytes = unpack(from, join(folder, archive), folder);
+    const path = cachedFile(from.guest, from.file);
+    writeWhole(path, bytes);
+    return { path, sha256: sha256(bytes), bytes: bytes.length, package: archive };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function aptDownload(from: DebianFile, folder: string, say: (line: string) => void): string {
+  if (!works("apt-get", "--version")) {
+    throw new RangeError(
+      `Cannot fetch ${from.guest} as that takes apt: there is no apt-get here; name a mirror with --mirror URL, or a file of your own with --kernel FILE`,
+    );
+  }
+  say(`asking apt for ${from.package}`);
+  const archive = () => readdirSync(folder).find((name) => name.endsWith(".deb"));
+  // The system's own lists may be there already; they can be read without root.
+  apt(folder, ["download", from.package]);
+  if (archive() === undefined) {
+    say("reading the package lists of apt's sources");
+    const own = ownFolders(folder);
+    const update = apt(folder, [...own, "update"]);
+    const download = apt(folder, [...own, "download", from.package]);
+    if (archive() === undefined) {
+      throw new RangeError(
+        `Cannot fetch ${from.guest} as apt must know the package ${from.package}: ${lastLine(download) || lastLine(update)}; name a mirror with --mirror URL, or a file with --kernel FILE`,
+      );
+    }
+  }
+  return archive()!;
+}
+
+/** Options that make apt keep its lists and caches here, so that nobody needs to be root. */
+function ownFolders(folder: string): string[] {
+  for (const part of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(folder, part), { recursive: true });
+  writeFileSync(join(folder, "status"), "");
+  const options = {
+    "Dir::State::Lists": join(folder, "lists"),
+    "Dir::Cache": join(folder, "cache"),
+    "Dir::State::status": join(folder, "status"),
+    "APT::Sandbox::User": "",
+  };
+  return Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+}
+
+function apt(folder: string, args: readonly string[]): string {
+  const run = spawnSync("apt-get", ["-q", ...args], { cwd: folder, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  return `${run.stdout ?? ""}\n${run.stderr ?? ""}`;
+}
+
+/** The last line that says why, without apt's one-letter prefix. */
+function lastLine(output: string): string {
+  const lines = output.split("\n").filter((line) => line.startsWith("E: "));
+  return lines.at(-1)?.slice(3).replace(/\.$/, "") ?? "";
+}
+
+async function mirrorDownload(from: DebianFile, folder: string, mirror: string, say: (line: string) => void): Promise<string> {
+  const root = mirror.replace(/\/+$/, "");
+  if (!/^https?:\/\/[^/]/.test(root)) {
+    throw new RangeError(`Cannot fetch ${from.guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`);
+  }
+  say(`reading the index of ${root}`);
+  const index = gunzipSync(await get(`${root}/dists/${SUITE}/main/binary-amd64/Packages.gz`)).toString("utf8");
+  const entry = index.split("\n\n").find((text) => text.startsWith(`Package: ${from.package}\n`)) ?? "";
+  const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(entry)?.[1];
+  const [file, hash] = [field("Filename"), field("SHA256")];
+  if (file === undefined || hash === undefined) {
+    throw new RangeError(`Cannot fetch ${from.guest} as ${root} must have the package ${from.package} in ${SUITE}: its index has none`);
+  }
+  say(`fetching ${file}`);
+  const bytes = await get(`${root}/${file}`);
+  if (sha256(bytes) !== hash) {
+    throw new RangeError(`Cannot use ${file} as its SHA-256 must be ${hash}: it is ${sha256(bytes)}`);
+  }
+  const name = file.slice(file.lastIndexOf("/") + 1);
+  writeFileSync(join(folder, name), bytes);
+  return name;
+}
+
+async function get(address: string): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await fetch(address);
+  } catch (error) {
+    const cause = (error as Error).cause ?? error;
+    throw new RangeError(`Cannot fetch ${address} as the mirror must answer: ${reasonOf(cause)}`, { cause: error });
+  }
+  if (!response.ok) throw new RangeError(`Cannot fetch ${address} as the mirror must have it: it answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Takes the file out of the archive: by dpkg-deb, or where there is none by reading the archive and giving its payload to tar. */
+function unpack(from: DebianFile, archive: string, folder: string): Uint8Array {
+  const out = join(folder, "unpacked");
+  mkdirSync(out);
+  if (works("dpkg-deb", "--version")) {
+    const run = spawnSync("dpkg-deb", ["-x", archive, out], { encoding: "utf8" });
+    if (run.status !== 0) throw new RangeError(`Cannot unpack ${from.package} as it must be a Debian package: ${run.stderr.trim()}`);
+  } else {
+    const { name, bytes } = payload(readFileSync(archive), from.package);
+    writeFileSync(join(folder, name), bytes);
+    const run = spawnSync("tar", ["-xf", join(folder, name), "-C", out], { encoding: "utf8" });
+    if (run.status !== 0) throw new RangeError(`Cannot unpack ${from.package} as tar must read ${name}: ${run.stderr?.trim() ?? "there is no tar"}`);
+  }
+  try {
+    return new Uint8Array(readFileSync(join(out, from.path)));
+  } catch (error) {
+    throw new RangeError(`Cannot fetch ${from.guest} as ${from.package} must have ${from.path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** The `data.tar.*` member of an ar archive (deb(5), ar(5)): 60-byte headers, members padded to even length. */
+export function payload(archive: Uint8Array, name: string): { readonly name: string; readonly bytes: Uint8Array } {
+  const text = (from: number, to: number) => String.fromCharCode(...archive.subarray(from, to)).trimEnd();
+  let at = 8;
+  if (text(0, 8) === "!<arch>") {
+    while (at + 60 <= archive.length) {
+      const member = text(at, at + 16).replace(/\/$/, "");
+      const size = Number(text(at + 48, at + 58));
+      if (!Number.isInteger(size) || at + 60 + size > archive.length) break;
+      if (member.startsWith("data.tar")) return { name: member, bytes: archive.slice(at + 60, at + 60 + size) };
+      at += 60 + size + (size % 2);
+    }
+  }
+  throw new RangeError(`Cannot unpack ${name} as it must be an ar archive with a data.tar: it has none`);
+}
+
+function works(command: string, argument: string): boolean {
+  return spawnSync(command, [argument], { stdio: "ignore" }).status === 0;
+}

@@ -1,0 +1,40 @@
+/**
+ * A guest: what runs on the machine, as a value that an experiment can name.
+ *
+ * @module
+ */
+
+/** The files of a guest, read. */
+export interface GuestImages {
+  /** ELF64, RISC-V `Image`, or raw bytes. */
+  readonly kernel: Uint8Array;
+  readonly firmware?: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly dtb?: Uint8Array;
+  readonly disk?: Uint8Array;
+}
+
+/** Everything about a guest but its bytes, which `load` reads. */
+export interface Guest {
+  /** What files and messages call it: `null-syscall`, `u-boot`. */
+  readonly name: string;
+  /** What it does, as tables show it: `null-syscall 10000`. */
+  readonly workload: string;
+  /** The word for its binary; where it has none, the kernel's SHA-256 stands for it. */
+  readonly binary?: string;
+  /** The kernel's command line. */
+  readonly append?: string;
+  /** Guest RAM; 128 MiB where it does not say. */
+  readonly memoryBytes?: number;
+  /** Starts in machine mode, without the engine's SBI. */
+  readonly machineMode?: boolean;
+  /** Names of the marks it makes, with their ids. */
+  readonly marks?: Readonly<Record<string, number>>;
+  /** An input script that takes it to its end. */
+  readonly input?: string;
+  /** @throws {RangeError} If a file is not there, or cannot be read. */
+  load(): Promise<GuestImages>;
+}
+
+/** Guest RAM where nothing else is said. */
+export const DEFAULT_MEMORY_BYTES: number = 128 * 1024 * 1024;

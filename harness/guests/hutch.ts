@@ -1,0 +1,55 @@
+/**
+ * hutch, the embedded guest: a small Unix-like kernel with its benchmarks, prebuilt in `experiments/guests/hutch/prebuilt/`.
+ *
+ * @module
+ */
+
+import { packageFile } from "../installation.ts";
+import { readImage } from "./file-guest.ts";
+import type { Guest } from "./guest.ts";
+
+/** Ids of the marks that hutch's programs make, by what a lap is (`user/mark.h`). */
+export const HUTCH_MARKS = {
+  syscall: 1,
+  switch: 2,
+  fault: 3,
+  spawn: 4,
+  pipe: 5,
+  irq: 6,
+  tick: 7,
+  disk: 8,
+  compute: 9,
+  signal: 10,
+} as const;
+
+/** What the kernel has room for (`boot_info.arguments`), its end included. */
+const ARGUMENT_BYTES = 256;
+
+export const hutch: {
+  /**
+   * hutch, running one command as its first process and powering off behind it.
+   *
+   * @param command A program of hutch with its arguments: `null-syscall 10000`.
+   * @throws {RangeError} If there is no command, or it is longer than the kernel takes, or not ASCII.
+   */
+  running(command: string): Guest;
+} = {
+  running(command) {
+    const words = command.trim().split(/\s+/);
+    if (words[0] === "") throw new RangeError("Cannot run hutch as it needs a command: it is empty; say --run \"null-syscall 1000\"");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is a range of codes
+    if (/[^\x20-\x7e]/.test(command) || command.length >= ARGUMENT_BYTES) {
+      throw new RangeError(
+        `Cannot run hutch as its command must be printable ASCII of less than ${ARGUMENT_BYTES} bytes: it is ${JSON.stringify(command)}`,
+      );
+    }
+    return {
+      name: words[0]!,
+      workload: words.join(" "),
+      binary: "hutch",
+      append: words.join(" "),
+      marks: HUTCH_MARKS,
+      load: async () => ({ kernel: readImage("kernel", packageFile("experiments/guests/hutch/prebuilt/hutch.elf")) }),
+    };
+  },
+};

@@ -1,0 +1,10 @@
+/**
+ * Guests: what runs on the machine. Start with `guest.ts`, which says what a guest is; then `hutch.ts`, the embedded one.
+ *
+ * @module
+ */
+
+export { type FileGuestOptions, fileGuest } from "./file-guest.ts";
+export { DEFAULT_MEMORY_BYTES, type Guest, type GuestImages } from "./guest.ts";
+export { HUTCH_MARKS, hutch } from "./hutch.ts";
+export { uBoot } from "./u-boot.ts";

@@ -1,0 +1,28 @@
+/**
+ * Techniques, profiles and guests by the names that flags and traces give them.
+ *
+ * @module
+ */
+
+import { full, native, type Profile, strict, type Technique } from "../engine/mod.ts";
+
+const TECHNIQUES: readonly Technique[] = [native, full];
+const PROFILES: Readonly<Record<string, Profile>> = { strict };
+
+/**
+ * A technique by its name, as in `native` or `rewriting:trap`.
+ *
+ * @throws {RangeError} If there is none of that name.
+ */
+export function techniqueNamed(name: string): Technique {
+  const found = TECHNIQUES.find((technique) => technique.name === name);
+  if (found !== undefined) return found;
+  throw new RangeError(`Cannot use technique "${name}" as it must be one of ${TECHNIQUES.map((t) => t.name).join(", ")}: it is none of them`);
+}
+
+/** @throws {RangeError} If there is no profile of that name. */
+export function profileNamed(name: string): Profile {
+  const found = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined;
+  if (found !== undefined) return found;
+  throw new RangeError(`Cannot use profile "${name}" as it must be one of ${Object.keys(PROFILES).join(", ")}: it is none of them`);
+}

@@ -1,0 +1,163 @@
+/**
+ * Runs a recording again, under any technique, and compares the two guest streams event by event as they go.
+ *
+ * The recording gives the machine, the inputs and the budget; where to checkpoint follows from the run itself (`drive.ts`). Nothing
+ * else of the recording reaches the replayed machine, so that equal streams are two computations that agree (T22).
+ *
+ * @module
+ */
+
+import { type Event, native, type Technique } from "../engine/mod.ts";
+import {
+  type Difference,
+  formatDifference,
+  GuestStreamComparer,
+  readTrace,
+  type Trace,
+  type TraceSink,
+  TraceWriter,
+} from "../traces/mod.ts";
+import type { FirstDifference, Identity } from "./comparison.ts";
+import { RecordedInput } from "./console-input.ts";
+import { DivergenceError } from "./divergence.ts";
+import { drive, type Tamper } from "./drive.ts";
+import type { Guest } from "./guests/mod.ts";
+import { MemorySink, type RunResult, resultOf } from "./record.ts";
+import { setUpAgain, storeOfGuest } from "./setup.ts";
+import type { ImageStore } from "./store.ts";
+
+/** A recorded run with the images that it started from. A `Tape` is one. */
+export interface Recording {
+  trace(): Trace;
+  readonly store: ImageStore;
+}
+
+export interface ReplayOptions {
+  /** `native` where it is left out. */
+  readonly technique?: Technique;
+  /** Where the images come from, in place of the recording's store. They must be the recorded ones. */
+  readonly guest?: Guest;
+  /** Where the replay's own trace goes; in memory where it is left out. */
+  readonly sink?: TraceSink;
+  /** File names of the recording and of the replay's trace, for the command in a message. */
+  readonly files?: { readonly recorded: string; readonly replayed: string };
+  readonly onProgress?: (step: number) => void;
+  /** For tests: a change behind the guest's back, which must be noticed. */
+  readonly tamper?: Tamper;
+}
+
+/** A replayed run that is equal to its recording. */
+export interface Replay extends RunResult {
+  readonly identity: Identity;
+  /** False where the recording was cut short: the replay is equal as far as that goes, and stopped there. */
+  readonly complete: boolean;
+  /** The replay's own trace. @throws {RangeError} If its bytes went to a sink of the caller's. */
+  trace(): Trace;
+  events(): Iterable<Event>;
+}
+
+/**
+ * Replays a recording.
+ *
+ * @param recording What `record` returned, or `openRecording` opened.
+ * @returns The replayed run.
+ * @throws {DivergenceError} At the first difference, with both sides; or if an input is left over or missing.
+ * @throws {RangeError} If an image is missing or another one than recorded.
+ *
+ * @example
+ * const tape = await record({ guest });
+ * const run = await replay(tape, { technique: full });
+ */
+export async function replay(recording: Recording, options: ReplayOptions = {}): Promise<Replay> {
+  const technique = options.technique ?? native;
+  const recorded = recording.trace();
+  const store = options.guest === undefined ? recording.store : await storeOfGuest(options.guest);
+  const { header, machine } = setUpAgain(recorded.header, store, technique);
+  const names = namesOf(recorded, technique.name, options.files);
+  const memory = options.sink === undefined ? new MemorySink() : undefined;
+  const writer = new TraceWriter(options.sink ?? memory!, header);
+  const inputs = recorded.inputs();
+  const end = recorded.end;
+  // A person's leave ends a run as freely as a person's typing goes on with it: both are inputs.
+  const input = new RecordedInput(inputs, end?.reason === "left" ? end.step : undefined);
+  const comparer = new GuestStreamComparer(recorded.batches({ stream: "guest" }));
+  const guestEvents = recorded.state === "prefix" ? recorded.index.guestEvents : Number.POSITIVE_INFINITY;
+
+  const ending = await drive(machine, {
+    checkpointEvery: header.checkpointEvery,
+    maxSteps: header.maxSteps,
+    input,
+    onBatch(batch) {
+      writer.append(batch);
+      // Behind the end of a recording that was cut short, one more event is no difference: the rest is not known.
+      return comparer.feed(batch) === undefined && comparer.events < guestEvents;
+    },
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.tamper === undefined ? {} : { tamper: options.tamper }),
+  });
+  writer.finish();
+
+  const cut = comparer.events >= guestEvents;
+  const compared = comparer.finish();
+  const result = resultOf(machine, ending ?? { reason: cut ? "cut" : "diverged", code: 0 });
+  if (!compared.equal && !cut) throw new DivergenceError(differenceOf(compared, names, inputProblem(inputs.length, compared)), result);
+  const left = cut ? undefined : input.unfinished();
+  if (left !== undefined) {
+    const message = `Cannot verify ${names.workload} under ${names.right} as a replay must consume every recorded input: ${left} is left over`;
+    throw new DivergenceError({ event: null, step: machine.step, message }, result);
+  }
+  const trace = (): Trace => {
+    if (memory !== undefined) return readTrace(memory.bytes());
+    throw new RangeError("Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote");
+  };
+  return {
+    ...result,
+    identity: { level: "exact", equal: true, firstDifference: null },
+    complete: !cut,
+    trace,
+    events: () => trace().events(),
+  };
+}
+
+interface DifferenceNames {
+  readonly workload: string;
+  readonly left: string;
+  readonly right: string;
+  /** The command that shows both sides, but for the event's number. */
+  readonly diff: string | undefined;
+}
+
+/** What a difference's message calls its sides. Two runs under one technique need telling apart. */
+export function namesOf(recorded: Trace, technique: string, files?: ReplayOptions["files"]): DifferenceNames {
+  const { workload } = recorded.header;
+  const left = recorded.header.technique;
+  const same = left === technique;
+  return {
+    workload: workload === "" ? "the guest" : workload,
+    left: same ? "recorded" : left,
+    right: same ? "replayed" : technique,
+    diff: files === undefined ? undefined : `trapline diff ${files.recorded} ${files.replayed}`,
+  };
+}
+
+/** A difference of two streams as reports carry it. */
+export function differenceOf(difference: Difference, names: DifferenceNames, remark = ""): FirstDifference {
+  const next = names.diff === undefined ? {} : { next: `${names.diff} --around ${difference.index}` };
+  const step = Math.min(...[difference.left, difference.right].map((event) => event?.step ?? Number.POSITIVE_INFINITY));
+  return {
+    event: difference.index,
+    step: Number.isFinite(step) ? step : null,
+    message: formatDifference(difference, { workload: names.workload, left: names.left, right: names.right, ...next }) + remark,
+  };
+}
+
+/** What to add where a difference is about an input. */
+function inputProblem(inputs: number, { left, right }: Difference): string {
+  if (left?.kind === "input.console" && right?.kind !== "input.console") {
+    return `\nThe recorded input at step ${left.step} was not consumed there (the recording has ${inputs}).`;
+  }
+  if (left !== undefined && right?.kind === "end" && right.reason === "idle-forever") {
+    return `\nAt step ${right.step} the guest waits for input, and the recording has none there.`;
+  }
+  return "";
+}

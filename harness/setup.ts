@@ -1,0 +1,134 @@
+/**
+ * From a guest to a machine, and from a recording's header to the same machine again.
+ *
+ * @module
+ */
+
+import { createMachine, type Machine, type MachineConfig, native, type Technique } from "../engine/mod.ts";
+import type { ImageRole, TraceHeader } from "../traces/mod.ts";
+import { DEFAULT_MEMORY_BYTES, type Guest, type GuestImages } from "./guests/mod.ts";
+import { version } from "./installation.ts";
+import { profileNamed } from "./names.ts";
+import { type ImageStore, sha256 } from "./store.ts";
+
+/** 2025-01-01T00:00:00Z. */
+export const DEFAULT_RTC_SECONDS = 1_735_689_600;
+export const DEFAULT_CHECKPOINT_EVERY = 10_000_000;
+/** The step budget (T5). */
+export const DEFAULT_MAX_STEPS = 10_000_000_000;
+
+/** What a recording fixes beside the guest. */
+export interface RecordingSettings {
+  readonly technique?: Technique;
+  /** Steps between checkpoints. */
+  readonly checkpointEvery?: number;
+  /** The step budget. */
+  readonly maxSteps?: number;
+  /** What the clock says at step 0, in seconds since 1970. */
+  readonly rtcSeconds?: number;
+  readonly profile?: string;
+}
+
+const ROLES: readonly ImageRole[] = ["kernel", "firmware", "initrd", "dtb", "disk"];
+
+/** A machine that is ready to run, with the header that makes it again. */
+export interface Setup {
+  readonly header: TraceHeader;
+  readonly machine: Machine;
+}
+
+/**
+ * Makes the machine for a recording and keeps the guest's images.
+ *
+ * @throws {RangeError} If a setting is out of its range, or the guest cannot be loaded; {ImageError} if an image is not what it must be.
+ */
+export async function setUp(guest: Guest, settings: RecordingSettings, store: ImageStore): Promise<Setup> {
+  const images = await guest.load();
+  const technique = settings.technique ?? native;
+  const present = ROLES.filter((role) => images[role] !== undefined);
+  const binary = guest.binary ?? sha256(images.kernel);
+  const unnamed: Omit<TraceHeader, "devices"> = {
+    engineVersion: version,
+    guest: binary,
+    workload: guest.workload,
+    images: present.map((role) => {
+      const bytes = images[role]!;
+      return { role, name: role === "kernel" ? guest.name : role, sha256: sha256(bytes), sizeBytes: bytes.length };
+    }),
+    technique: technique.name,
+    variant: technique.variant ?? "",
+    profile: settings.profile ?? "strict",
+    memoryBytes: guest.memoryBytes ?? DEFAULT_MEMORY_BYTES,
+    append: guest.append ?? "",
+    rtcSeconds: settings.rtcSeconds ?? DEFAULT_RTC_SECONDS,
+    machineMode: guest.machineMode ?? false,
+    checkpointEvery: settings.checkpointEvery ?? DEFAULT_CHECKPOINT_EVERY,
+    maxSteps: settings.maxSteps ?? DEFAULT_MAX_STEPS,
+    marks: Object.entries(guest.marks ?? {}).map(([name, id]) => ({ id, name })),
+    settings: { name: guest.name },
+  };
+  checkRange("checkpointEvery", unnamed.checkpointEvery, 1000);
+  checkRange("maxSteps", unnamed.maxSteps, 1);
+  checkRange("rtcSeconds", unnamed.rtcSeconds, 0);
+  const machine = createMachine(configOf(unnamed, images, technique));
+  // Only now is it known that the images are good: a bad one must leave nothing behind.
+  for (const role of present) store.put(images[role]!);
+  return { header: { ...unnamed, devices: [...machine.devices] }, machine };
+}
+
+/**
+ * Makes the machine of a recording again, under any technique.
+ *
+ * @param header The recording's.
+ * @param images What it started from: from a store, or freshly loaded; checked against the header's hashes.
+ * @throws {RangeError} If an image is missing or is not the recorded one, or this machine has other devices.
+ */
+export function setUpAgain(header: TraceHeader, store: ImageStore, technique: Technique): Setup {
+  const images: Partial<Record<ImageRole, Uint8Array>> = {};
+  for (const image of header.images) images[image.role] = store.get(image.sha256);
+  if (images.kernel === undefined) throw new RangeError("Cannot replay as a recording must have a kernel: its header names none");
+  const machine = createMachine(configOf(header, { ...images, kernel: images.kernel }, technique));
+  if (machine.devices.join() !== header.devices.join()) {
+    throw new RangeError(
+      `Cannot replay as the machine must have the recorded devices ${header.devices.join(", ")}: it has ${machine.devices.join(", ")}; version ${header.engineVersion} recorded it`,
+    );
+  }
+  return {
+    header: { ...header, engineVersion: version, technique: technique.name, variant: technique.variant ?? "" },
+    machine,
+  };
+}
+
+/** What a guest's images are to a replay that loads them itself: a store that knows these alone. */
+export async function storeOfGuest(guest: Guest): Promise<ImageStore> {
+  const images = await guest.load();
+  const byHash = new Map(Object.values(images as unknown as Record<string, Uint8Array>).map((bytes) => [sha256(bytes), bytes]));
+  return {
+    put: sha256,
+    get(hash) {
+      const bytes = byHash.get(hash);
+      if (bytes !== undefined) return bytes;
+      throw new RangeError(
+        `Cannot replay ${guest.name} as its images must be the recorded ones: none has the SHA-256 ${hash}; record it again`,
+      );
+    },
+  };
+}
+
+function configOf(header: Omit<TraceHeader, "devices">, images: GuestImages, technique: Technique): MachineConfig {
+  return {
+    ...images,
+    append: header.append,
+    memoryBytes: header.memoryBytes,
+    rtcSeconds: header.rtcSeconds,
+    machineMode: header.machineMode,
+    profile: profileNamed(header.profile),
+    technique,
+    logging: true,
+  };
+}
+
+function checkRange(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RangeError(`Cannot record as ${name} must be a whole number of at least ${least}: it is ${value}`);
+}

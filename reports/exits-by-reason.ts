@@ -1,0 +1,149 @@
+/**
+ * Why the guest left deprivileged execution, and how often.
+ *
+ * @module
+ */
+import type { Comparison } from "../harness/comparison.ts";
+import { causeOfExit } from "../harness/costs/causes.ts";
+import { ticks } from "./axis.ts";
+import { formatAmount, formatCount } from "./format.ts";
+import { labelOf, type Measured, measureRun, unitOf } from "./measure.ts";
+import { clipped, textWidth } from "./palette.ts";
+import { artifact, type Report } from "./report.ts";
+import { drawSvg } from "./svg.ts";
+import { number, type Table, text } from "./table.ts";
+
+const WIDTH = 760;
+const ROW = 22;
+const BAR = 14;
+const TITLE = 28;
+const RIGHT = 120;
+
+interface Row {
+  readonly reason: string;
+  readonly count: number;
+  readonly perLap: number;
+}
+
+interface Group {
+  readonly title: string;
+  readonly measured: Measured | null;
+  readonly rows: readonly Row[];
+  readonly note: string;
+}
+
+/**
+ * Bars of exits by reason, one group for each run.
+ *
+ * @returns A report; its figure shows one lap of the comparison's measure, or whole runs where it has none.
+ */
+export function exitsByReason(): Report {
+  return {
+    name: "exits-by-reason",
+    render: async (comparison) => {
+      const unit = unitOf(comparison.measure);
+      const groups = comparison.runs.map((run): Group => {
+        const measured = measureRun(run, comparison.measure);
+        const rows = rowsOf(measured);
+        const title = `${run.workload}, ${labelOf(run)}`;
+        return { title, measured, rows, note: measured === null ? `no ${unit}` : rows.length === 0 ? "no exits" : "" };
+      });
+      const title = `Exits by reason, in one ${unit}`;
+      const caption = captionOf(groups, unit);
+      const svg = await draw(groups, title, caption, unit);
+      return artifact({ name: "exits-by-reason", title, caption, svg, table: tableOf(comparison, groups) });
+    },
+  };
+}
+
+function rowsOf(measured: Measured | null): readonly Row[] {
+  if (measured === null) return [];
+  const { exits, laps } = measured;
+  return Object.entries(exits.byReason)
+    .map(([reason, count]) => ({ reason, count, perLap: count / laps }))
+    .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
+}
+
+function captionOf(groups: readonly Group[], unit: string): string {
+  return groups
+    .map(({ title, measured, rows, note }) => {
+      const [most] = rows;
+      if (measured === null || most === undefined) return `${title}: ${note}.`;
+      const all = formatAmount(measured.exits.total / measured.laps);
+      return `${title}: ${all} exits in one ${unit}, most for ${most.reason} (${formatAmount(most.perLap)}).`;
+    })
+    .join(" ");
+}
+
+function draw(groups: readonly Group[], title: string, description: string, unit: string): Promise<string> {
+  const reasons = groups.flatMap(({ rows }) => rows);
+  const left = Math.min(230, Math.max(120, ...reasons.map(({ reason }) => textWidth(clipped(reason, 32)) + 16)));
+  const marks = ticks(Math.max(1, ...reasons.map(({ perLap }) => perLap)), 6);
+  const x = (count: number) => left + (count / marks.at(-1)!) * (WIDTH - left - RIGHT);
+  const heights = groups.map(({ rows }) => TITLE + Math.max(1, rows.length) * ROW);
+  const bottom = 8 + heights.reduce((sum, height) => sum + height, 0) + 4;
+  return drawSvg({ name: "exits-by-reason", title, description, width: WIDTH, height: bottom + 40 }, (svg) => {
+    for (const tick of marks) {
+      svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: 8 + TITLE - 4, y2: bottom });
+      svg.add("text", { class: "middle quiet", x: x(tick), y: bottom + 15 }, formatAmount(tick));
+    }
+    svg.add(
+      "text",
+      { class: "middle quiet", x: (left + x(marks.at(-1)!)) / 2, y: bottom + 33 },
+      `exits in one ${unit}`,
+    );
+    let y = 8;
+    groups.forEach(({ title: name, rows, note }, index) => {
+      svg.add("text", { class: "strong", x: 8, y: y + 16 }, clipped(name, 100));
+      if (note !== "") svg.add("text", { class: "quiet", x: left + 6, y: y + TITLE + ROW / 2 + 2 }, note);
+      rows.forEach(({ reason, count, perLap }, row) => {
+        const middle = y + TITLE + row * ROW + ROW / 2 - 2;
+        const group = svg.add("g");
+        group.add("title", {}, `${name}, ${reason}: ${formatCount(count)} exits`);
+        group.add("text", { class: "end", x: left - 8, y: middle + 4 }, clipped(reason, 32));
+        group.add("rect", {
+          class: `fill ${causeOfExit(reason)}`,
+          x: left,
+          y: middle - BAR / 2,
+          width: x(perLap) - left,
+          height: BAR,
+        });
+        group.add("text", { x: x(perLap) + 7, y: middle + 4 }, formatAmount(perLap));
+      });
+      y += heights[index]!;
+    });
+  });
+}
+
+function tableOf(comparison: Comparison, groups: readonly Group[]): Table {
+  return {
+    columns: [
+      { title: "workload", numeric: false },
+      { title: "technique", numeric: false },
+      { title: "reason", numeric: false },
+      { title: "exits", numeric: true },
+      { title: "exits/lap", numeric: true },
+      { title: "share", numeric: true, room: "page" },
+    ],
+    rows: groups.flatMap(({ measured, rows }, index) => {
+      const run = comparison.runs[index]!;
+      const who = [text(run.workload), text(labelOf(run))];
+      const all = measured?.exits.total ?? null;
+      const perLap = measured === null ? null : measured.exits.total / measured.laps;
+      const sum = [
+        ...who,
+        text("all"),
+        number(all, formatCount),
+        number(perLap, formatAmount),
+        number(all === null || all === 0 ? null : 1, percent),
+      ];
+      const each = rows.map((row) => {
+        const share = number(all === null || all === 0 ? null : row.count / all, percent);
+        return [...who, text(row.reason), number(row.count, formatCount), number(row.perLap, formatAmount), share];
+      });
+      return [sum, ...each];
+    }),
+  };
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

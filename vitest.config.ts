@@ -1,0 +1,34 @@
+/**
+ * One suite for Node and Deno. `trapline/*` means the sources, as tsconfig.json says.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const { compilerOptions } = JSON.parse(readFileSync(new URL("tsconfig.json", import.meta.url), "utf8")) as {
+  compilerOptions: { paths: Record<string, [string]> };
+};
+
+export default defineConfig({
+  resolve: {
+    alias: Object.fromEntries(
+      Object.entries(compilerOptions.paths).map(([face, [path]]) => [
+        face,
+        fileURLToPath(new URL(path, import.meta.url)),
+      ]),
+    ),
+  },
+  test: {
+    // Only child processes work under both runtimes.
+    pool: "forks",
+    maxWorkers: 2,
+    include: ["*.test.ts", "{engine,traces,harness,reports,experiments}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "dist/**"],
+    testTimeout: 60_000,
+    // A test that asserts nothing fails.
+    expect: { requireAssertions: true },
+  },
+});
