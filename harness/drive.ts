@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { LogBatch, Machine, Stop } from "../engine/mod.ts";
+import type { LogBatch, Machine, MachineStop } from "../engine/mod.ts";
 import type { ConsoleInput } from "./console-input.ts";
 
 /** Fewest steps between a checkpoint and one that a mark asks for. */
@@ -99,7 +99,7 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
     if (!machine.stopAtMarks) stops.push(markDistance);
     if (!tampered) stops.push(tamper!.atStep);
     const until = Math.min(...stops.filter((step) => step > machine.step));
-    const stop: Stop = machine.run(until);
+    const stop: MachineStop = machine.run(until);
     if (machine.step > until) {
       throw new RangeError(`Cannot go on as the machine must stop at step ${until}: it is at step ${machine.step}`);
     }

@@ -25,8 +25,6 @@ export interface Artifact {
 /** A name, and a pure function from a comparison to an artifact. `trapline/reports` has them. */
 export interface Report {
   readonly name: string;
-  /** Laps that it needs sampled while runs are priced. */
-  readonly sample?: { readonly mark: string; readonly laps: number };
   render(comparison: Comparison): Promise<Artifact>;
 }
 

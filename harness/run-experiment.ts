@@ -46,6 +46,9 @@ export interface ExperimentResult {
   readonly differences: readonly Identity[];
 }
 
+/** Laps of the measured mark that a comparison keeps for timelines. */
+const SAMPLED_LAPS = 16;
+
 /** Name of the file that holds the comparison. */
 export const COMPARISON_FILE = "comparison.json";
 
@@ -78,21 +81,21 @@ export async function runExperiment(loaded: LoadedExperiment, options: RunExperi
     { trace: openTrace(join(folder, traceFile("native"))), file: traceFile("native"), identity: null },
     ...verified.map(({ identity, trace }) => ({ trace: openTrace(trace!), file: trace!.slice(folder.length + 1), identity })),
   ];
-  const sample = experiment.reports.find((report) => report.sample !== undefined)?.sample;
+  const measure = measureFor(guest, experiment.measure);
   const comparison = compare({
     experiment: name,
     question: experiment.question,
-    // Another guest makes other marks: it is compared by them only where it has the one that is asked for.
-    measure: measureFor(guest, experiment.measure),
+    measure,
     model,
     runs,
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
-    ...(sample === undefined ? {} : { sample }),
+    ...(measure === null ? {} : { sample: { mark: measure, laps: SAMPLED_LAPS } }),
   });
   writeWhole(join(folder, COMPARISON_FILE), `${JSON.stringify(comparison, null, 2)}\n`);
   return { comparison, recorded, differences: verified.map(({ identity }) => identity).filter(({ equal }) => !equal) };
 }
 
+/** Another guest makes other marks: it is compared by them only where it has the one that is asked for. */
 function measureFor(guest: Guest, measure: string | undefined): string | null {
   return measure !== undefined && Object.hasOwn(guest.marks ?? {}, measure) ? measure : null;
 }

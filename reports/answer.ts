@@ -63,9 +63,9 @@ export function identity(runs: readonly RunSummary[]): string {
     exact > 0 ? `${counted(exact)} equal to the recorded run instruction by instruction` : "",
     observable > 0 ? `${counted(observable)} equal to it in all that can be observed` : "",
   ].filter((part) => part !== "");
-  return `${parts.join(", ")}.`;
+  return `${parts.join("; ")}.`;
 }
 
 function counted(runs: number): string {
-  return runs === 1 ? "One replay is" : `${formatCount(runs)} replays are`;
+  return runs === 1 ? "1 replay is" : `${formatCount(runs)} replays are`;
 }

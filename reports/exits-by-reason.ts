@@ -7,7 +7,7 @@ import type { Comparison } from "../harness/comparison.ts";
 import { causeOfExit } from "../harness/costs/causes.ts";
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
-import { labelOf, type Measured, measureRun, unitOf } from "./measure.ts";
+import { labelOf, type Measured, measureRun, nameOf, unitOf, workloadsOf } from "./measure.ts";
 import { clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
 import { drawSvg } from "./svg.ts";
@@ -45,7 +45,7 @@ export function exitsByReason(): Report {
       const groups = comparison.runs.map((run): Group => {
         const measured = measureRun(run, comparison.measure);
         const rows = rowsOf(measured);
-        const title = `${run.workload}, ${labelOf(run)}`;
+        const title = nameOf(run, comparison);
         return { title, measured, rows, note: measured === null ? `no ${unit}` : rows.length === 0 ? "no exits" : "" };
       });
       const title = `Exits by reason, in one ${unit}`;
@@ -65,14 +65,13 @@ function rowsOf(measured: Measured | null): readonly Row[] {
 }
 
 function captionOf(groups: readonly Group[], unit: string): string {
-  return groups
-    .map(({ title, measured, rows, note }) => {
-      const [most] = rows;
-      if (measured === null || most === undefined) return `${title}: ${note}.`;
-      const all = formatAmount(measured.exits.total / measured.laps);
-      return `${title}: ${all} exits in one ${unit}, most for ${most.reason} (${formatAmount(most.perLap)}).`;
-    })
-    .join(" ");
+  const said = groups.map(({ title, measured, rows, note }) => {
+    const [most] = rows;
+    if (measured === null || most === undefined) return `${title}: ${note}.`;
+    const all = formatAmount(measured.exits.total / measured.laps);
+    return `${title}: ${all}, most for ${most.reason} (${formatAmount(most.perLap)}).`;
+  });
+  return [`Exits in one ${unit}.`, ...said].join(" ");
 }
 
 function draw(groups: readonly Group[], title: string, description: string, unit: string): Promise<string> {
@@ -118,7 +117,7 @@ function draw(groups: readonly Group[], title: string, description: string, unit
 function tableOf(comparison: Comparison, groups: readonly Group[]): Table {
   return {
     columns: [
-      { title: "workload", numeric: false },
+      { title: "workload", numeric: false, room: workloadsOf(comparison).length > 1 ? "terminal" : "file" },
       { title: "technique", numeric: false },
       { title: "reason", numeric: false },
       { title: "exits", numeric: true },

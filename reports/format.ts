@@ -9,10 +9,10 @@ export function formatCount(value: number): string {
   return group(value.toFixed(0));
 }
 
-/** @returns A number with one decimal below 100, and none from there on. */
+/** @returns A whole number as it is; another one with as many decimals as leave it about three digits. */
 export function formatAmount(value: number): string {
   if (Number.isSafeInteger(value)) return group(value.toFixed(0));
-  return group(value.toFixed(value < 100 ? 1 : 0));
+  return group(value.toFixed(value < 0.095 ? 3 : value < 0.95 ? 2 : value < 99.95 ? 1 : 0));
 }
 
 /** @returns A ratio with three digits that mean something, such as 1.00×, 12.3× or 1,234×. */

@@ -21,7 +21,7 @@ const STYLE = `
 @media (prefers-color-scheme:dark){:root{--ink:#e8eaed;--quiet:#a0a8b0;--paper:#15181c;--rule:#363c44;--card:#1d2127;--good:#4cc38a;--bad:#ff7b72}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,sans-serif}
-main{max-width:64rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+main{max-width:58rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 .5rem;text-wrap:balance}
 h2{font-size:1.25rem;margin:3rem 0 .75rem}
 p{margin:.5rem 0;max-width:46rem}
@@ -29,11 +29,11 @@ p{margin:.5rem 0;max-width:46rem}
 figcaption{font-size:.875rem;max-width:46rem;margin-top:.5rem}
 .answer{background:var(--card);border-left:4px solid #0072b2;border-radius:4px;padding:.75rem 1.25rem;margin:1.5rem 0}
 figure{margin:1rem 0}
-figure svg{display:block;width:100%;max-width:760px;height:auto}
+figure svg{display:block;width:100%;height:auto}
 .scroll{overflow-x:auto;margin:1rem 0}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;line-height:1.4}
 th,td{padding:.35rem .75rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top;white-space:nowrap}
-th{font-weight:600;border-bottom-color:var(--quiet)}
+th{font-weight:600;border-bottom-color:var(--quiet);white-space:normal;vertical-align:bottom}
 .number{text-align:right}
 td.wide{white-space:normal;min-width:18rem}
 code{font:.8125rem ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere;white-space:normal}

@@ -64,14 +64,12 @@ export function drawLegend(svg: Pen, placed: readonly Placed[], left: number, to
 
 /** Defines the hatching of a figure. */
 export function defineHatch(svg: Pen, hatchId: string): void {
-  const pattern = svg
-    .add("defs")
-    .add("pattern", {
-      id: hatchId,
-      patternUnits: "userSpaceOnUse",
-      width: 5,
-      height: 5,
-      patternTransform: "rotate(45)",
-    });
+  const pattern = svg.add("defs").add("pattern", {
+    id: hatchId,
+    patternUnits: "userSpaceOnUse",
+    width: 5,
+    height: 5,
+    patternTransform: "rotate(45)",
+  });
   pattern.add("line", { class: "hatch", x1: 0, y1: 0, x2: 0, y2: 5 });
 }

@@ -8,7 +8,7 @@ import type { Cell, Table } from "./table.ts";
 
 /** @returns The table as GitHub-flavoured Markdown, one line for each row, each ended by a line feed. */
 export function markdown(table: Table): string {
-  const cells = [table.columns.map(({ title }) => escape(title)), ...table.rows.map((row) => row.map(shown))];
+  const cells = [table.columns.map(({ title }) => escaped(title)), ...table.rows.map((row) => row.map(shown))];
   const widths = table.columns.map((_, column) => Math.max(3, ...cells.map((row) => width(row[column] ?? ""))));
   const line = (row: readonly string[]) =>
     `| ${table.columns.map(({ numeric }, column) => pad(row[column] ?? "", widths[column]!, numeric)).join(" | ")} |\n`;
@@ -17,9 +17,9 @@ export function markdown(table: Table): string {
   return [header, rule, ...rows].map(line).join("");
 }
 
-const shown = (cell: Cell) => escape(cell.shown);
+const shown = (cell: Cell) => escaped(cell.shown);
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return visible(text).replace(/[\\`*_[\]<>|&]/g, (character) => `\\${character}`);
 }
 

@@ -57,6 +57,11 @@ export function workloadsOf(comparison: Comparison): readonly string[] {
   return [...new Set(comparison.runs.map((run) => run.workload))];
 }
 
+/** @returns A run's technique, with its workload where the comparison has several. */
+export function nameOf(run: RunSummary, comparison: Comparison): string {
+  return workloadsOf(comparison).length > 1 ? `${run.workload}, ${labelOf(run)}` : labelOf(run);
+}
+
 /** A technique, or its name, to compare with. */
 export type Baseline = string | { readonly name: string };
 

@@ -60,10 +60,10 @@ export const STYLE = [
   ".trapline-figure .line{stroke:currentColor;stroke-width:1;fill:none}",
   ".trapline-figure .dash{stroke:var(--quiet);stroke-width:1;stroke-dasharray:3 3}",
   ".trapline-figure .whisker{stroke:currentColor;stroke-width:1.5;fill:none}",
-  ".trapline-figure .halo{stroke:var(--paper);stroke-width:4.5;fill:none}",
+  ".trapline-figure .halo{stroke:var(--paper);stroke-width:4;fill:none}",
   ".trapline-figure .fill{stroke:#1b1f24;stroke-width:0.75}",
   ".trapline-figure .hatch{stroke:#1b1f24;stroke-width:1.1}",
-  ".trapline-figure .user{fill:var(--rule)}",
-  ".trapline-figure .kernel{fill:var(--quiet)}",
+  ".trapline-figure .user{fill:var(--paper);stroke:var(--quiet);stroke-width:0.75}",
+  ".trapline-figure .kernel{fill:var(--quiet);stroke:var(--quiet);stroke-width:0.75}",
   ...CAUSES.map((cause) => `.trapline-figure .${cause}{fill:${CAUSE_COLOURS[cause]}}`),
-].join("\n");
+].join("");

@@ -102,8 +102,16 @@ function tableOf(facets: readonly Facet[]): Table {
     facets.some(({ bars }) => bars.some(({ measured }) => (measured?.cycles.byCause[cause] ?? 0) > 0));
   return {
     columns: [
-      { title: "workload", numeric: false },
-      { title: "measure", numeric: false, room: "file" },
+      {
+        title: "workload",
+        numeric: false,
+        room: new Set(facets.map(({ workload }) => workload)).size > 1 ? "terminal" : "file",
+      },
+      {
+        title: "measure",
+        numeric: false,
+        room: new Set(facets.map(({ mark }) => mark)).size > 1 ? "terminal" : "file",
+      },
       { title: "technique", numeric: false },
       { title: "laps", numeric: true },
       { title: "steps/lap", numeric: true, room: "page" },

@@ -107,7 +107,7 @@ export function drawStackedBars(
   const left = Math.min(190, Math.max(60, ...bars.map(({ label }) => textWidth(clipped(label, 24)) + 14)));
   const plot = WIDTH - left - RIGHT;
   const furthest = Math.max(1, ...bars.map(({ ratio }) => (ratio === null ? 0 : ratio.high)));
-  const marks = ticks(furthest, 6);
+  const marks = ticks(furthest, 8);
   const end = marks.at(-1)!;
   const x = (ratio: number) => left + (ratio / end) * plot;
   const items: LegendItem[] = [

@@ -10,7 +10,7 @@ import { CAUSES, type Cause, type RunSummary, type Timeline } from "../harness/c
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
 import { causeItems, drawLegend, type LegendItem, layLegend } from "./legend.ts";
-import { labelOf } from "./measure.ts";
+import { labelOf, nameOf } from "./measure.ts";
 import { CAUSE_NAMES, clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
 import { drawSvg, type Pen } from "./svg.ts";
@@ -27,6 +27,8 @@ const STEM_WIDTH = 3;
 interface Lane {
   readonly run: RunSummary;
   readonly label: string;
+  /** The label, with its workload where there are several. */
+  readonly name: string;
   /** Null where the run has no sample of this mark. */
   readonly timeline: Timeline | null;
   readonly stems: readonly Stem[];
@@ -60,7 +62,12 @@ export function timeline({ between, laps }: { readonly between: string; readonly
       );
       const perStem = (STEM_WIDTH * length) / (WIDTH - left - RIGHT);
       const lanes = sampled.map(
-        (lane): Lane => ({ ...lane, label: labelOf(lane.run), stems: stemsOf(lane.timeline, perStem) }),
+        (lane): Lane => ({
+          ...lane,
+          label: labelOf(lane.run),
+          name: nameOf(lane.run, comparison),
+          stems: stemsOf(lane.timeline, perStem),
+        }),
       );
       const shown = Math.max(0, ...lanes.map((lane) => lane.timeline?.laps.length ?? 0));
       const title = `The first ${shown === 1 ? "lap" : `${shown} laps`} of ${between}, aligned on guest steps`;
@@ -106,12 +113,11 @@ function stemsOf(sample: Timeline | null, perStem: number): readonly Stem[] {
 const spent = (sample: Timeline) => sample.entries.reduce((sum, { cycles }) => sum + cycles, 0);
 
 function captionOf(lanes: readonly Lane[], mark: string): string {
-  const said = lanes.map(({ run, label, timeline: sample }) => {
-    const who = `${run.workload}, ${label}`;
-    if (sample === null) return `${who}: no laps of ${mark} were sampled.`;
+  const said = lanes.map(({ name, timeline: sample }) => {
+    if (sample === null) return `${name}: no laps of ${mark} were sampled.`;
     const more = sample.dropped > 0 ? ` (${formatCount(sample.dropped)} more events were not kept)` : "";
-    const beside = `${formatAmount(spent(sample))} cycles beside ${formatCount(sample.laps.at(-1)!)} guest steps`;
-    return `${who}: ${formatCount(sample.entries.length)} events cost ${beside}${more}.`;
+    const stems = sample.entries.length === 1 ? "1 event" : `${formatCount(sample.entries.length)} events`;
+    return `${name}: ${stems}, ${formatAmount(spent(sample))} cycles in ${formatCount(sample.laps.at(-1)!)} guest steps${more}.`;
   });
   return [
     "The same guest instruction stands at the same place in every lane; a stem is what happened there, as high as its cycles.",
@@ -172,7 +178,7 @@ interface Place {
   readonly highest: readonly number[];
 }
 
-function drawLane(svg: Pen, { run, label, timeline: sample, stems }: Lane, { x, left, top, highest }: Place): void {
+function drawLane(svg: Pen, { label, name, timeline: sample, stems }: Lane, { x, left, top, highest }: Place): void {
   const base = top + STEM + 14;
   svg.add("text", { class: "strong end", x: left - 10, y: base + STRIP }, clipped(label, 24));
   if (sample === null) {
@@ -203,9 +209,7 @@ function drawLane(svg: Pen, { run, label, timeline: sample, stems }: Lane, { x, 
     group.add(
       "title",
       {},
-      [`${run.workload}, ${label}`, ...stem.entries.slice(0, 12), ...(stem.entries.length > 12 ? ["\u2026"] : [])].join(
-        "; ",
-      ),
+      [name, ...stem.entries.slice(0, 12), ...(stem.entries.length > 12 ? ["\u2026"] : [])].join("; "),
     );
     let from = 0;
     for (const cause of CAUSES) {
@@ -222,6 +226,10 @@ function drawLane(svg: Pen, { run, label, timeline: sample, stems }: Lane, { x, 
       from += cycles;
     }
   }
+}
+
+function several(lanes: readonly Lane[]): boolean {
+  return new Set(lanes.map(({ run }) => run.workload)).size > 1;
 }
 
 function tableOf(lanes: readonly Lane[]): Table {
@@ -242,7 +250,7 @@ function tableOf(lanes: readonly Lane[]): Table {
   });
   return {
     columns: [
-      { title: "workload", numeric: false },
+      { title: "workload", numeric: false, room: several(lanes) ? "terminal" : "file" },
       { title: "technique", numeric: false },
       { title: "event", numeric: false },
       { title: "cause", numeric: false, room: "page" },

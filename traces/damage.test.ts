@@ -148,7 +148,7 @@ describe("a damaged trace", () => {
   test("flipped bits are found in deflated chunks too", () => {
     const bytes = smallTrace({ events: 400, deflate: true });
     expect(readFrames(bytes).frames.some(({ tag }) => tag === "CHNZ")).toBe(true);
-    for (let bit = 0; bit < bytes.length * 8; bit += 5) {
+    for (let bit = 0; bit < bytes.length * 8; bit += 11) {
       const flipped = bytes.slice();
       flipped[bit >>> 3]! ^= 1 << (bit & 7);
       expect(refusal(flipped), `bit ${bit}`).toBeDefined();
@@ -217,7 +217,9 @@ describe("a damaged trace", () => {
 
   test("an event that this version does not know is refused with the version that recorded it", () => {
     const { frames } = readFrames(whole);
-    const text = new TextDecoder("latin1").decode(frames[0]!.payload).replace("guest.trap", "guest.trip");
+    const text = Array.from(frames[0]!.payload, (byte) => String.fromCharCode(byte))
+      .join("")
+      .replace("guest.trap", "guest.trip");
     const header = Uint8Array.from(text, (c) => c.charCodeAt(0));
     expect(refusal(forge(frames.map(({ tag, payload }, i) => [tag, i === 0 ? header : payload])))).toBe(
       'Cannot read trace as its events must be known to this version: kind 1 is "guest.trip guest cause u32 pc u64 value u64 from u32 to u32"; it was recorded by version 0.1.0: read it with that one, or record it again',

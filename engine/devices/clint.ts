@@ -45,6 +45,7 @@ export class Clint implements Device {
     this.#software = software;
     this.#timer = timer;
     this.#stepsPerTick = stepsPerTick;
+    this.#update();
   }
 
   /** `mtime` now, in ticks; the `time` CSR is the same register. */

@@ -210,9 +210,7 @@ describe.each(Object.entries(SUBJECTS))("%s", (_, subject) => {
   const start = (): { around: Surroundings; device: Device } => {
     const around = new Surroundings();
     layRequests(around.ram);
-    const device = subject.make(around);
-    device.reset();
-    return { around, device };
+    return { around, device: subject.make(around) };
   };
 
   test("restored in the middle of anything, goes on as if nothing had happened; save, load, save gives the same bytes", () => {

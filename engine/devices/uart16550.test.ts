@@ -252,6 +252,23 @@ describe("modem lines and loopback (sections 8.6.7 and 8.6.8)", () => {
   });
 });
 
+test("firmware's console takes what was received, past the registers", () => {
+  const { uart, get, put, line, receive } = bench();
+  put(IER, 1);
+  receive("hello");
+  expect(uart.take(3)).toEqual(new TextEncoder().encode("hel"));
+  expect(uart.unread).toBe(2);
+  expect(line.asserted).toBe(true);
+  expect(uart.take(100)).toEqual(new TextEncoder().encode("lo"));
+  expect(line.asserted).toBe(false);
+  receive("x");
+  expect(get(RBR)).toBe(0x78);
+  // Looped back, what is still outside is not received.
+  put(MCR, 0x10);
+  receive("y");
+  expect(uart.take(100)).toEqual(new Uint8Array(0));
+});
+
 test("registers are single bytes: other widths are no access to it", () => {
   const { uart } = bench();
   for (const size of [2, 4, 8]) {

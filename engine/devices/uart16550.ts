@@ -113,7 +113,7 @@ export class Uart16550 implements Device {
   /** Takes up to `most` of the bytes received, as reads of RBR would: firmware's console calls share the receiver. */
   take(most: number): Uint8Array {
     const bytes: number[] = [];
-    while (bytes.length < most && this.unread > 0) bytes.push(this.#take());
+    while (bytes.length < most && this.#fifo.length > 0) bytes.push(this.#take());
     this.#update();
     return Uint8Array.from(bytes);
   }

@@ -6,7 +6,7 @@
 
 import { basename } from "node:path";
 import { Option, type Command } from "commander";
-import { IS_GUEST, type Event, KIND_NUMBER } from "../../engine/mod.ts";
+import { EVENTS, type Event } from "../../engine/mod.ts";
 import { formatEvent, type Trace } from "../../traces/mod.ts";
 import { named, openTrace } from "../recording.ts";
 import { verifyTraces } from "../verify.ts";
@@ -66,7 +66,7 @@ function placedDocument({ index, event }: Placed): object {
 }
 
 function isGuest(event: Event): boolean {
-  return IS_GUEST[KIND_NUMBER[event.kind]] === 1;
+  return EVENTS[event.kind].stream === "guest";
 }
 
 /** Events from `context` guest events before `around` to two behind it. */

@@ -18,7 +18,7 @@ export function exitCodeOf(ending: Ending): ExitCode {
 }
 
 /** Why a run's exit code is not 0, in one sentence; undefined where it is. */
-export function failureRemark(workload: string, run: RunResult): string | undefined {
+export function failureRemark(workload: string, run: Pick<RunResult, "ending" | "steps">): string | undefined {
   const { ending, steps } = run;
   if (exitCodeOf(ending) === EXIT.ok) return undefined;
   const said = ending.message === undefined ? "" : `: ${ending.message}`;

@@ -6,7 +6,7 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { IS_GUEST, KINDS, RECORD_WORDS } from "../../engine/mod.ts";
+import { EVENTS, KINDS } from "../../engine/mod.ts";
 import { named, openTrace } from "../recording.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { grouped } from "./run-document.ts";
@@ -23,15 +23,13 @@ async function run(path: string, salvage: boolean): Promise<Outcome> {
   const trace = openTrace(path, { salvage });
   return named(path, () => {
     const { header } = trace;
-    const counts = new Array<number>(KINDS.length).fill(0);
-    for (const { words } of trace.batches()) {
-      for (let at = 0; at < words.length; at += RECORD_WORDS[words[at]! & 0xff]!) counts[words[at]! & 0xff]! += 1;
-    }
-    const sum = (stream: number) => counts.reduce((total, count, kind) => total + (IS_GUEST[kind] === stream ? count : 0), 0);
-    const [guestEvents, machineEvents] = [sum(1), sum(0)];
+    const counts = new Map<string, number>();
+    for (const { kind } of trace.events()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    const sum = (stream: string) => KINDS.reduce((total, kind) => total + (EVENTS[kind].stream === stream ? (counts.get(kind) ?? 0) : 0), 0);
+    const [guestEvents, machineEvents] = [sum("guest"), sum("machine")];
     const events = guestEvents + machineEvents;
     const bytes = statSync(path).size;
-    const byKind = Object.fromEntries(KINDS.flatMap((kind, number) => (counts[number]! > 0 ? [[kind, counts[number]!]] : [])));
+    const byKind = Object.fromEntries(KINDS.flatMap((kind) => (counts.has(kind) ? [[kind, counts.get(kind)!] as const] : [])));
     const { digest, instret, steps, ending } = storedRun(trace);
     const bytesPerEvent = events === 0 ? 0 : Math.round((bytes / events) * 100) / 100;
     const cut = trace.state === "prefix";

@@ -41,14 +41,14 @@ const wantsJson = argv.slice(2).includes("--json");
 
 function print(outcome: Outcome): void {
   const text = wantsJson ? JSON.stringify(outcome.document, null, 2) : outcome.text.replace(/\n$/, "");
-  if (text !== "") writeAll(stdout, `${text}\n`);
+  if (text !== "") stdout.write(`${text}\n`);
   if (outcome.remark !== undefined) say(outcome.remark);
 }
 
 function printFailure({ exitCode, message, next }: Failure, trouble: unknown): void {
   if (wantsJson) {
     const code = ERROR_WORDS[exitCode];
-    writeAll(stdout, `${JSON.stringify({ error: { code, message, next } }, null, 2)}\n`);
+    stdout.write(`${JSON.stringify({ error: { code, message, next } }, null, 2)}\n`);
   }
   say(message);
   // A fault of ours: whoever reports it needs to say where it happened.
@@ -56,12 +56,9 @@ function printFailure({ exitCode, message, next }: Failure, trouble: unknown): v
 }
 
 function say(line: string): void {
-  writeAll(stderr, `${line}\n`);
+  stderr.write(`${line}\n`);
 }
 
-function writeAll(stream: typeof stdout, text: string): void {
-  stream.write(text);
-}
 
 /** Ends the process once all output is out. */
 async function leave(code: number): Promise<never> {

@@ -1,11 +1,11 @@
 /**
- * Renders an experiment's reports and writes them: `report.html`, and a figure and a table for each report.
+ * Renders an experiment's reports and writes them beside its traces.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { type Artifact, htmlReport } from "../../reports/mod.ts";
+import { type Report as RenderableReport, renderReport } from "../../reports/mod.ts";
 import type { Comparison } from "../comparison.ts";
 import type { Report } from "../experiment.ts";
 import { writeWhole } from "../files.ts";
@@ -18,14 +18,8 @@ export interface WrittenReports {
 }
 
 export async function writeReports(folder: string, comparison: Comparison, reports: readonly Report[]): Promise<WrittenReports> {
-  const artifacts: Artifact[] = [];
-  // Reports come from trapline/reports; the harness knows only the part of an artifact that it writes itself.
-  for (const report of reports) artifacts.push((await report.render(comparison)) as Artifact);
-  for (const { name, svg, csv } of artifacts) {
-    if (svg !== null) writeWhole(join(folder, `${name}.svg`), svg);
-    writeWhole(join(folder, `${name}.csv`), csv);
-  }
-  const report = join(folder, "report.html");
-  writeWhole(report, await htmlReport(comparison, artifacts));
-  return { report, tables: artifacts.map(({ title, text }) => `${title}\n\n${text.trimEnd()}`) };
+  // The harness knows only the part of an artifact that it needs; whoever makes the page needs all of it, and reports make all of it.
+  const { files, artifacts } = await renderReport(comparison, reports as readonly RenderableReport[]);
+  for (const { path, bytes } of files) writeWhole(join(folder, path), bytes);
+  return { report: join(folder, "report.html"), tables: artifacts.map(({ title, text }) => `${title}\n\n${text.trimEnd()}`) };
 }

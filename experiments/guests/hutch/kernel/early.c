@@ -2,7 +2,7 @@
  * Runs with satp = 0 at physical addresses: reads the device tree, builds the kernel's page table.
  * Every address here is PC-relative, hence physical; nothing may use a pointer constant or a jump table.
  * Left out: #address-cells and #size-cells other than 2, more than one memory node, RAM above 1 GiB.
- * Source: Devicetree Specification 0.4, chapter 5; privileged manual, section 4.4 (Sv39).
+ * Source: Devicetree Specification 0.4, chapter 5; privileged manual, Sv39.
  */
 #include "kernel.h"
 

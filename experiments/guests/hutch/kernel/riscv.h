@@ -1,4 +1,4 @@
-/* Supervisor-level RISC-V: CSR fields, PTE bits and one-instruction accessors (privileged manual, chapters 4 and 5). */
+/* Supervisor-level RISC-V: CSR fields, PTE bits, one-instruction accessors (privileged manual, Supervisor-Level ISA). */
 #ifndef RISCV_H
 #define RISCV_H
 

@@ -1,7 +1,7 @@
 /*
  * User address spaces: three-level tables filled by page faults, copy-on-write after fork.
- * A leaf is fenced after it becomes valid too, since hardware may cache that it was not (privileged manual, section
- * 4.2.1). Every leaf is made with A, and with D where it can be written, as no hardware sets them here (Svade).
+ * A leaf is fenced after it becomes valid too, since hardware may cache that it was not (privileged manual,
+ * "SFENCE.VMA"). Every leaf is made with A, and with D where it can be written, as no hardware sets them here (Svade).
  * Left out: paging to disk, shared writable mappings.
  */
 #include "process.h"

@@ -141,7 +141,7 @@ switch_context:
   sd s11, 104(a0)
   sd gp, 112(a0)
   sd tp, 120(a0)
-  /* Ends a reservation of the process that is left (unprivileged manual, section 8.2). */
+  /* Ends a reservation of the process that is left (unprivileged manual, LR/SC). */
   sc.d zero, ra, (a0)
   ld ra, 0(a1)
   ld sp, 8(a1)
