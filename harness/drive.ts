@@ -93,10 +93,11 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
     if (input.left?.(machine.step) === true) return finish({ reason: "left", code: 0 });
 
     const markDistance = lastCheckpoint + MARK_CHECKPOINT_DISTANCE;
-    machine.stopAtMarks = machine.step >= markDistance;
+    // A mark that begins one step short of the distance ends at it.
+    machine.stopAtMarks = machine.step >= markDistance - 1;
     machine.stopAtConsole = input.listening;
     const stops = [machine.step + SLICE_STEPS, nextCheckpoint, maxSteps, nextInput];
-    if (!machine.stopAtMarks) stops.push(markDistance);
+    if (!machine.stopAtMarks) stops.push(markDistance - 1);
     if (!tampered) stops.push(tamper!.atStep);
     const until = Math.min(...stops.filter((step) => step > machine.step));
     const stop: MachineStop = machine.run(until);

@@ -1,7 +1,7 @@
 /**
  * Module hooks for experiment files on Node: strips types from `.ts` files, and makes `trapline/NAME` mean this installation.
  *
- * Node runs this module in a thread of its own. Node 20 strips no types itself; amaro is the stripper that later versions have built in.
+ * Node runs this module in a thread of its own. Node 20 strips no types itself; this is the stripper that later versions have built in.
  * It imports nothing of ours, so that it loads alone.
  *
  * @module
@@ -35,7 +35,7 @@ let strip = (source: string): string => source;
 
 export function initialize(data: HookData): void {
   modules = data.modules;
-  const { transformSync } = createRequire(data.from)("amaro") as {
+  const { transformSync } = createRequire(data.from)("@swc/wasm-typescript") as {
     transformSync(source: string, options: { mode: string; filename: string }): { code: string };
   };
   strip = (source) => transformSync(source, { mode: "strip-only", filename: "experiment.ts" }).code;

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { Comparison } from "../harness/comparison.ts";
+import { CAUSES, type Comparison } from "../harness/comparison.ts";
 import { causeOfExit } from "../harness/costs/causes.ts";
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
+import { causeItems, drawLegend, layLegend } from "./legend.ts";
 import { labelOf, type Measured, measureRun, nameOf, unitOf, workloadsOf } from "./measure.ts";
 import { clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
@@ -49,8 +50,8 @@ export function exitsByReason(): Report {
         return { title, measured, rows, note: measured === null ? `no ${unit}` : rows.length === 0 ? "no exits" : "" };
       });
       const title = `Exits by reason, in one ${unit}`;
-      const caption = captionOf(groups, unit);
-      const svg = await draw(groups, title, caption, unit);
+      const caption = `How often the guest left deprivileged execution in one ${unit}, and why; colours are those of the causes.`;
+      const svg = await draw(groups, title, describe(groups, unit), unit);
       return artifact({ name: "exits-by-reason", title, caption, svg, table: tableOf(comparison, groups) });
     },
   };
@@ -64,7 +65,7 @@ function rowsOf(measured: Measured | null): readonly Row[] {
     .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
 }
 
-function captionOf(groups: readonly Group[], unit: string): string {
+function describe(groups: readonly Group[], unit: string): string {
   const said = groups.map(({ title, measured, rows, note }) => {
     const [most] = rows;
     if (measured === null || most === undefined) return `${title}: ${note}.`;
@@ -80,10 +81,13 @@ function draw(groups: readonly Group[], title: string, description: string, unit
   const marks = ticks(Math.max(1, ...reasons.map(({ perLap }) => perLap)), 6);
   const x = (count: number) => left + (count / marks.at(-1)!) * (WIDTH - left - RIGHT);
   const heights = groups.map(({ rows }) => TITLE + Math.max(1, rows.length) * ROW);
-  const bottom = 8 + heights.reduce((sum, height) => sum + height, 0) + 4;
+  const causes = CAUSES.filter((cause) => reasons.some(({ reason }) => causeOfExit(reason) === cause));
+  const legend = layLegend(causeItems(causes), WIDTH - 16);
+  const top = 8 + legend.height;
+  const bottom = top + heights.reduce((sum, height) => sum + height, 0) + 4;
   return drawSvg({ name: "exits-by-reason", title, description, width: WIDTH, height: bottom + 40 }, (svg) => {
+    drawLegend(svg, legend.placed, 8, 8, "exits-by-reason-hatch");
     for (const tick of marks) {
-      svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: 8 + TITLE - 4, y2: bottom });
       svg.add("text", { class: "middle quiet", x: x(tick), y: bottom + 15 }, formatAmount(tick));
     }
     svg.add(
@@ -91,8 +95,10 @@ function draw(groups: readonly Group[], title: string, description: string, unit
       { class: "middle quiet", x: (left + x(marks.at(-1)!)) / 2, y: bottom + 33 },
       `exits in one ${unit}`,
     );
-    let y = 8;
+    let y = top;
     groups.forEach(({ title: name, rows, note }, index) => {
+      const [from, to] = [y + TITLE - 4, y + heights[index]! - 2];
+      for (const tick of marks) svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: from, y2: to });
       svg.add("text", { class: "strong", x: 8, y: y + 16 }, clipped(name, 100));
       if (note !== "") svg.add("text", { class: "quiet", x: left + 6, y: y + TITLE + ROW / 2 + 2 }, note);
       rows.forEach(({ reason, count, perLap }, row) => {
@@ -104,7 +110,7 @@ function draw(groups: readonly Group[], title: string, description: string, unit
           class: `fill ${causeOfExit(reason)}`,
           x: left,
           y: middle - BAR / 2,
-          width: x(perLap) - left,
+          width: Math.max(1.5, x(perLap) - left),
           height: BAR,
         });
         group.add("text", { x: x(perLap) + 7, y: middle + 4 }, formatAmount(perLap));

@@ -31,8 +31,8 @@ figcaption{font-size:.875rem;max-width:46rem;margin-top:.5rem}
 figure{margin:1rem 0}
 figure svg{display:block;width:100%;height:auto}
 .scroll{overflow-x:auto;margin:1rem 0}
-table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;line-height:1.4}
-th,td{padding:.35rem .75rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top;white-space:nowrap}
+table{border-collapse:collapse;font-size:.8125rem;font-variant-numeric:tabular-nums;line-height:1.4}
+th,td{padding:.35rem .6rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top;white-space:nowrap}
 th{font-weight:600;border-bottom-color:var(--quiet);white-space:normal;vertical-align:bottom}
 .number{text-align:right}
 td.wide{white-space:normal;min-width:18rem}

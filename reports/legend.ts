@@ -49,7 +49,7 @@ export function drawLegend(svg: Pen, placed: readonly Placed[], left: number, to
       svg.add("path", { class: "whisker", d: `M${at} ${y + 2}v8M${at} ${y + 6}h${SWATCH}M${at + SWATCH} ${y + 2}v8` });
     } else {
       svg.add("rect", {
-        class: swatch === "hatch" ? "fill" : `fill ${swatch}`,
+        class: swatch === "hatch" ? "fill guest" : `fill ${swatch}`,
         fill: "none",
         x: at,
         y,

@@ -51,7 +51,8 @@ export function clipped(text: string, characters: number): string {
 export const STYLE = [
   ".trapline-figure{--ink:#1b1f24;--quiet:#57606a;--paper:#ffffff;--rule:#d8dee4;color:var(--ink);font:12px system-ui,-apple-system,sans-serif}",
   "@media (prefers-color-scheme:dark){.trapline-figure{--ink:#e8eaed;--quiet:#a0a8b0;--paper:#15181c;--rule:#363c44}}",
-  ".trapline-figure text{fill:currentColor}",
+  // A halo keeps words readable where they cross a line.
+  ".trapline-figure text{fill:currentColor;paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}",
   ".trapline-figure .quiet{fill:var(--quiet)}",
   ".trapline-figure .strong{font-weight:600}",
   ".trapline-figure .end{text-anchor:end}",

@@ -37,7 +37,7 @@ export function slowdown({ baseline }: { readonly baseline: Baseline }): Report 
       });
       const title = `Slowdown relative to ${name}, by cause`;
       const description = describe(facets, name);
-      const caption = `${description} Hatched parts rest on assumed prices; a whisker shows how far the ratio moves while every price stays within its band.`;
+      const caption = `Modelled cycles of one ${unit}, relative to ${name}. Hatched parts rest on assumed prices; a whisker shows how far the ratio moves while every price stays within its band.`;
       const svg = await drawStackedBars({ name: "slowdown", title, description }, facets, comparison, name);
       return artifact({ name: "slowdown", title, caption, svg, table: tableOf(facets) });
     },
@@ -64,7 +64,9 @@ export function costPerMark({ baseline }: { readonly baseline: Baseline }): Repo
       const title = `Cost of one lap of each mark, relative to ${name}`;
       const description = facets.length === 0 ? "The guest made no marks." : describe(facets, name);
       const svg = await drawStackedBars({ name: "cost-per-mark", title, description }, facets, comparison, name);
-      return artifact({ name: "cost-per-mark", title, caption: description, svg, table: tableOf(facets) });
+      const caption =
+        "Every stretch that the guest marks itself, on one axis; the same bars as above for the measured one.";
+      return artifact({ name: "cost-per-mark", title, caption, svg, table: tableOf(facets) });
     },
   };
 }
@@ -114,7 +116,7 @@ function tableOf(facets: readonly Facet[]): Table {
       },
       { title: "technique", numeric: false },
       { title: "laps", numeric: true },
-      { title: "steps/lap", numeric: true, room: "page" },
+      { title: "steps/lap", numeric: true, room: "file" },
       { title: "exits/lap", numeric: true },
       { title: "cycles/lap", numeric: true },
       { title: "cycles low", numeric: true, room: "file" },

@@ -124,21 +124,22 @@ export function drawStackedBars(
     defineHatch(svg, hatch);
     drawLegend(svg, legend.placed, 8, 8, hatch);
     for (const tick of marks) {
-      svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: top + TITLE - 6, y2: bottom });
       svg.add("text", { class: "middle quiet", x: x(tick), y: bottom + 15 }, `${String(tick)}\u00d7`);
     }
     svg.add("text", { class: "middle quiet", x: left + plot / 2, y: bottom + 33 }, `cycles, relative to ${baseline}`);
     let y = top;
     facets.forEach((facet, index) => {
+      const [from, to] = [y + TITLE - 4, y + heights[index]! - 4];
+      for (const tick of marks) svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: from, y2: to });
       svg.add("text", { class: "strong", x: 8, y: y + 16 }, clipped(titleOf(facet), 100));
       facet.bars.forEach((bar, row) => {
         const middle = y + TITLE + row * ROW + ROW / 2 - 4;
         drawBar(svg, bar, segmentsOf(bar, shown, comparison), { middle, left, x, hatch, unit: facet.unit });
       });
+      // Over the bars, so that each shows how much of it the guest needs anyway.
+      svg.add("line", { class: "dash", x1: x(1), x2: x(1), y1: from, y2: to });
       y += heights[index]!;
     });
-    // The baseline is drawn over the bars, so that each shows how much of it the guest needs anyway.
-    svg.add("line", { class: "dash", x1: x(1), x2: x(1), y1: top + TITLE - 6, y2: bottom });
   });
 }
 

@@ -71,8 +71,10 @@ export function timeline({ between, laps }: { readonly between: string; readonly
       );
       const shown = Math.max(0, ...lanes.map((lane) => lane.timeline?.laps.length ?? 0));
       const title = `The first ${shown === 1 ? "lap" : `${shown} laps`} of ${between}, aligned on guest steps`;
-      const caption = captionOf(lanes, between);
-      const svg = await draw({ lanes, length, left, title, caption });
+      const svg = await draw({ lanes, length, left, title, description: describe(lanes, between) });
+      const dropped = lanes.reduce((sum, lane) => sum + (lane.timeline?.dropped ?? 0), 0);
+      const caption =
+        dropped === 0 ? SENSE : `${SENSE} ${formatCount(dropped)} events beyond the first of each run were not kept.`;
       return artifact({ name: "timeline", title, caption, svg, table: tableOf(lanes) });
     },
   };
@@ -110,19 +112,19 @@ function stemsOf(sample: Timeline | null, perStem: number): readonly Stem[] {
   return [...stems.values()];
 }
 
+const SENSE =
+  "The same guest instruction stands at the same place in every lane; a stem is what happened there, as high as the cycles it cost.";
+
 const spent = (sample: Timeline) => sample.entries.reduce((sum, { cycles }) => sum + cycles, 0);
 
-function captionOf(lanes: readonly Lane[], mark: string): string {
+function describe(lanes: readonly Lane[], mark: string): string {
   const said = lanes.map(({ name, timeline: sample }) => {
     if (sample === null) return `${name}: no laps of ${mark} were sampled.`;
     const more = sample.dropped > 0 ? ` (${formatCount(sample.dropped)} more events were not kept)` : "";
     const stems = sample.entries.length === 1 ? "1 event" : `${formatCount(sample.entries.length)} events`;
     return `${name}: ${stems}, ${formatAmount(spent(sample))} cycles in ${formatCount(sample.laps.at(-1)!)} guest steps${more}.`;
   });
-  return [
-    "The same guest instruction stands at the same place in every lane; a stem is what happened there, as high as its cycles.",
-    ...said,
-  ].join(" ");
+  return [SENSE, ...said].join(" ");
 }
 
 interface Plan {
@@ -130,10 +132,10 @@ interface Plan {
   readonly length: number;
   readonly left: number;
   readonly title: string;
-  readonly caption: string;
+  readonly description: string;
 }
 
-function draw({ lanes, length, left, title, caption }: Plan): Promise<string> {
+function draw({ lanes, length, left, title, description }: Plan): Promise<string> {
   const x = (step: number) => left + (step / length) * (WIDTH - left - RIGHT);
   const causes = CAUSES.filter((cause) => lanes.some(({ stems }) => stems.some(({ byCause }) => byCause.has(cause))));
   const items: LegendItem[] = [
@@ -144,8 +146,8 @@ function draw({ lanes, length, left, title, caption }: Plan): Promise<string> {
   const legend = layLegend(items, WIDTH - 16);
   const top = 8 + legend.height + 26;
   const bottom = top + lanes.length * LANE;
-  const highest = ticks(Math.max(1, ...lanes.flatMap(({ stems }) => stems.map(({ cycles }) => cycles))), 2);
-  return drawSvg({ name: "timeline", title, description: caption, width: WIDTH, height: bottom + 42 }, (svg) => {
+  const highest = ticks(Math.max(1, ...lanes.flatMap(({ stems }) => stems.map(({ cycles }) => cycles))), 3);
+  return drawSvg({ name: "timeline", title, description, width: WIDTH, height: bottom + 42 }, (svg) => {
     drawLegend(svg, legend.placed, 8, 8, "timeline-hatch");
     const laps = lanes.find((lane) => lane.timeline !== null)?.timeline?.laps ?? [];
     laps.forEach((end, index) => {
@@ -215,11 +217,12 @@ function drawLane(svg: Pen, { label, name, timeline: sample, stems }: Lane, { x,
     for (const cause of CAUSES) {
       const cycles = stem.byCause.get(cause);
       if (cycles === undefined) continue;
-      const height = y(from) - y(from + cycles);
+      // Two pixels at least: what is there must be seen.
+      const height = Math.max(2, y(from) - y(from + cycles));
       group.add("rect", {
         class: cause,
         x: x(stem.step) - STEM_WIDTH / 2,
-        y: y(from + cycles),
+        y: y(from) - height,
         width: STEM_WIDTH,
         height,
       });

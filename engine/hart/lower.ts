@@ -167,7 +167,11 @@ export class Lowering implements Emit<Code> {
       when(
         i64.ne(i64.load(get(ENTRY)), i64.and(get(ADDRESS), i64.const(-4096 | (size - 1)))),
         aligned
-          ? this.#leave(miss, this.#exits.restart + 1)
+          ? [
+              // Misalignment is judged before translation, which would leave its trace in the set of translations.
+              set(CODE, wasm.select(i32.const(at.EXIT_EVALUATE), i32.const(miss), i32.and(i32.wrapI64(get(ADDRESS)), i32.const(size - 1)))),
+              wasm.br(this.#exits.restart + 1),
+            ]
           : when(i32.eqz(i32.and(i64.eq(i64.load(get(ENTRY)), page), within)), this.#leave(miss, this.#exits.restart + 2)),
       ),
       set(HOST, i32.add(i32.wrapI64(get(ADDRESS)), i32.load(get(ENTRY), 8))),

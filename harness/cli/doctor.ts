@@ -57,8 +57,8 @@ async function guestRuns(): Promise<Check> {
 }
 
 function typeStripping(): Check {
-  const ok = versions["deno"] !== undefined || existsSync(new URL(import.meta.resolve("amaro")));
-  return { name: "type stripping", ok, optional: false, found: ok ? "experiment files may be TypeScript" : "the package amaro is missing; npm install" };
+  const ok = versions["deno"] !== undefined || existsSync(new URL(import.meta.resolve("@swc/wasm-typescript")));
+  return { name: "type stripping", ok, optional: false, found: ok ? "experiment files may be TypeScript" : "the package @swc/wasm-typescript is missing; npm install" };
 }
 
 function apt(): Check {

@@ -37,11 +37,17 @@ static void change_word(void) {
 }
 
 static void test_processes(void) {
-  u32 status;
+  u32 status = 1;
   CHECK(getpid() > 0);
   CHECK(in_child(exit_7) == 7);
   CHECK(in_child(change_word) == 0);
   CHECK(shared_word == 1);
+  /* A store of the parent right after fork does not reach the child. */
+  i64 child = fork();
+  if (child == 0) exit(shared_word == 1 ? 0 : 1);
+  shared_word = 3;
+  CHECK(child > 0 && wait(&status) == child && status == 0);
+  shared_word = 1;
   CHECK(wait(&status) == -ECHILD);
   CHECK(system_call(999, 0, 0, 0) == -ENOSYS);
   CHECK(system_call(SYSTEM_CALLS, 0, 0, 0) == -ENOSYS);
@@ -153,6 +159,12 @@ static u64 heap_start;
 
 static void touch_above_heap(void) { *(volatile u64 *)heap_start = 1; }
 
+static void touch_unmapped(void) {
+  volatile u64 *page = (volatile u64 *)mmap(PAGE);
+  *page = 1;
+  if (munmap((u64)page, PAGE) == 0) *page = 2;
+}
+
 static void test_memory(void) {
   heap_start = (u64)brk(0);
   CHECK(brk(heap_start + 3 * PAGE) == (i64)(heap_start + 3 * PAGE));
@@ -166,6 +178,7 @@ static void test_memory(void) {
   CHECK(brk(0x7fffffff0000) == (i64)(heap_start + 3 * PAGE));
   CHECK(brk(heap_start) == (i64)heap_start);
   CHECK(in_child(touch_above_heap) == STATUS_SIGNAL + SIGSEGV);
+  CHECK(in_child(touch_unmapped) == STATUS_SIGNAL + SIGSEGV);
 
   u64 one = (u64)mmap(4 * PAGE), two = (u64)mmap(1);
   CHECK((i64)one > 0 && (i64)two > 0 && two >= one + 4 * PAGE);
@@ -245,8 +258,10 @@ static volatile double handler_double;
 
 static void handler(int number) {
   handled = number;
-  handler_double = handler_double * 3.0 + 1.0; /* other floating-point registers than the interrupted code's */
-  yield();
+  handler_double = handler_double * 3.0 + 1.0;
+  /* A fork stores the handler's floating-point registers where the interrupted code's were. */
+  if (fork() == 0) exit(0);
+  wait(NULL);
 }
 
 static void skip_instruction(int number) {
