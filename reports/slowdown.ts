@@ -125,7 +125,7 @@ function tableOf(facets: readonly Facet[]): Table {
       { title: "low", numeric: true },
       { title: "high", numeric: true },
       ...CAUSES.map((cause) => ({
-        title: CAUSE_NAMES[cause],
+        title: cause,
         numeric: true,
         room: somewhere(cause) ? ("page" as const) : ("file" as const),
       })),

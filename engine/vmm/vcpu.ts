@@ -20,7 +20,7 @@ const INJECT = KIND_NUMBER["vmm.inject"];
 const WORK = KIND_NUMBER["vmm.work"];
 
 /** Kinds of VMM work that a cost model prices. */
-export type Work = "decode" | "emulate" | "walk-step" | "shadow-fill" | "shadow-drop" | "root-switch" | "device";
+export type Work = "decode" | "emulate" | "walk-step" | "shadow-fill" | "root-switch" | "device";
 
 /** What a fence does beyond the guest's own translations. */
 export type Fence = (low?: number, high?: number) => void;
@@ -47,7 +47,6 @@ export class VirtualCpu {
       emulate: name("emulate"),
       "walk-step": name("walk-step"),
       "shadow-fill": name("shadow-fill"),
-      "shadow-drop": name("shadow-drop"),
       "root-switch": name("root-switch"),
       device: name("device"),
     };

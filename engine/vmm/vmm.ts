@@ -104,7 +104,6 @@ export class Vmm implements Execution {
       }
     }
     log.append("shadow.drop", position.step, { cause: low === undefined ? "sfence-all" : "sfence-page", entries });
-    this.vcpu.work("shadow-drop", entries);
   }
 
   /** Chooses the shadow root for what the guest is now, and puts the hart into user mode under it. */

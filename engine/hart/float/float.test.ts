@@ -111,6 +111,24 @@ describe("F and D arithmetic in wasm", () => {
     expect(differences.length).toBe(36_000);
   });
 
+  test("equals the reference where one factor is subnormal and the other huge", () => {
+    const random = seeded(4);
+    const differences: string[] = [];
+    for (let i = 0; i < 20_000; i += 1) {
+      const bit = () => 1n << BigInt(random.below(52));
+      const tiny = random.below(2) === 0 ? bit() : bit() | bit();
+      const ones = random.below(2) === 0 ? ONE - bit() : ONE | bit() | bit();
+      const huge = ones + (BigInt(64 + random.below(950)) << 52n);
+      const product = floatOperation("mul", "d", tiny, huge, 0n, 0).bits;
+      const c = (product + (BigInt(random.below(5) - 2) << 52n)) ^ (random.below(2) === 0 ? SIGN : 1n);
+      const [a, b] = random.below(2) === 0 ? [tiny, huge] : [huge, tiny];
+      differences.push(difference("mul.d", [a, b], 0, i % 2) ?? "");
+      differences.push(difference("madd.d", [a, b, c], 0, i % 2) ?? "");
+    }
+    expect(differences.filter((text) => text !== "")).toEqual([]);
+    expect(differences.length).toBe(40_000);
+  });
+
   test("overflows where only the error of a product takes the largest number to infinity", () => {
     const operands = [0x5ff56932303a67b9n, 0x5fe7e9bc44902b10n, 0x7c80000000000000n];
     expect(difference("madd.d", operands, 0, NX)).toBeUndefined();
