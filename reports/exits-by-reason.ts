@@ -19,6 +19,8 @@ const ROW = 22;
 const BAR = 14;
 const TITLE = 28;
 const RIGHT = 120;
+/** Rows beyond these are in the table only. */
+const ROW_CAP = 400;
 
 interface Row {
   readonly reason: string;
@@ -75,7 +77,12 @@ function describe(groups: readonly Group[], unit: string): string {
   return [`Exits in one ${unit}.`, ...said].join(" ");
 }
 
-function draw(groups: readonly Group[], title: string, description: string, unit: string): Promise<string> {
+function draw(all: readonly Group[], title: string, description: string, unit: string): Promise<string> {
+  let room = ROW_CAP;
+  const groups = all.filter(({ rows }) => {
+    room -= rows.length + 1;
+    return room >= 0;
+  });
   const reasons = groups.flatMap(({ rows }) => rows);
   const left = Math.min(230, Math.max(120, ...reasons.map(({ reason }) => textWidth(clipped(reason, 32)) + 16)));
   const marks = ticks(Math.max(1, ...reasons.map(({ perLap }) => perLap)), 6);
@@ -95,6 +102,8 @@ function draw(groups: readonly Group[], title: string, description: string, unit
       { class: "middle quiet", x: (left + x(marks.at(-1)!)) / 2, y: bottom + 33 },
       `exits in one ${unit}`,
     );
+    if (groups.length < all.length)
+      svg.add("text", { class: "quiet", x: 8, y: bottom + 33 }, `${all.length - groups.length} more in the table`);
     let y = top;
     groups.forEach(({ title: name, rows, note }, index) => {
       const [from, to] = [y + TITLE - 4, y + heights[index]! - 2];

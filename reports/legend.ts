@@ -5,7 +5,7 @@
  */
 import type { Cause } from "../harness/comparison.ts";
 import { CAUSE_NAMES, textWidth } from "./palette.ts";
-import type { Pen } from "./svg.ts";
+import { coordinate, type Pen } from "./svg.ts";
 
 const SWATCH = 12;
 const LINE = 20;
@@ -46,11 +46,13 @@ export function drawLegend(svg: Pen, placed: readonly Placed[], left: number, to
   for (const { text, swatch, x, line } of placed) {
     const [at, y] = [left + x, top + line * LINE];
     if (swatch === "whisker") {
-      svg.add("path", { class: "whisker", d: `M${at} ${y + 2}v8M${at} ${y + 6}h${SWATCH}M${at + SWATCH} ${y + 2}v8` });
+      svg.add("path", {
+        class: "whisker",
+        d: `M${coordinate(at)} ${y + 2}v8M${coordinate(at)} ${y + 6}h${SWATCH}M${coordinate(at + SWATCH)} ${y + 2}v8`,
+      });
     } else {
       svg.add("rect", {
         class: swatch === "hatch" ? "fill guest" : `fill ${swatch}`,
-        fill: "none",
         x: at,
         y,
         width: SWATCH,

@@ -9,7 +9,7 @@ import { formatAmount, formatRatio, formatRatioNumber, formatShare } from "./for
 import { causeItems, defineHatch, drawLegend, type LegendItem, layLegend } from "./legend.ts";
 import { assumedShares, type Compared } from "./measure.ts";
 import { CAUSE_NAMES, clipped, textWidth } from "./palette.ts";
-import { drawSvg, type FigureFrame, type Pen } from "./svg.ts";
+import { coordinate, drawSvg, type FigureFrame, type Pen } from "./svg.ts";
 
 /** Bars that belong together, such as one workload's. */
 export interface Facet {
@@ -26,6 +26,8 @@ const ROW = 34;
 const BAR = 20;
 const TITLE = 28;
 const RIGHT = 112;
+/** Bars beyond these are in the table only: a guest that makes many marks must not break the figure. */
+const BAR_CAP = 90;
 /** More segments than this are not told apart: the smallest causes then count as other. */
 const SEGMENT_CAP = 6;
 
@@ -91,17 +93,18 @@ function segmentsOf(
  * Draws facets of bars on one axis of ratios.
  *
  * @param frame The figure's name and words.
- * @param facets What to draw.
+ * @param all What to draw, up to as many bars as fit.
  * @param comparison Whose prices tell what is assumed.
  * @param baseline Name of the technique at 1×.
  * @returns The figure.
  */
 export function drawStackedBars(
   frame: Pick<FigureFrame, "name" | "title" | "description">,
-  facets: readonly Facet[],
+  all: readonly Facet[],
   comparison: Comparison,
   baseline: string,
 ): Promise<string> {
+  const facets = fitting(all);
   const shown = causesShown(facets);
   const bars = facets.flatMap((facet) => facet.bars);
   const left = Math.min(190, Math.max(60, ...bars.map(({ label }) => textWidth(clipped(label, 24)) + 14)));
@@ -127,6 +130,9 @@ export function drawStackedBars(
       svg.add("text", { class: "middle quiet", x: x(tick), y: bottom + 15 }, `${String(tick)}\u00d7`);
     }
     svg.add("text", { class: "middle quiet", x: left + plot / 2, y: bottom + 33 }, `cycles, relative to ${baseline}`);
+    if (facets.length < all.length) {
+      svg.add("text", { class: "quiet", x: 8, y: bottom + 33 }, `${all.length - facets.length} more in the table`);
+    }
     let y = top;
     facets.forEach((facet, index) => {
       const [from, to] = [y + TITLE - 4, y + heights[index]! - 4];
@@ -140,6 +146,15 @@ export function drawStackedBars(
       svg.add("line", { class: "dash", x1: x(1), x2: x(1), y1: from, y2: to });
       y += heights[index]!;
     });
+  });
+}
+
+/** @returns The first facets, as many as have no more than `BAR_CAP` bars together. */
+function fitting(facets: readonly Facet[]): readonly Facet[] {
+  let bars = 0;
+  return facets.filter((facet) => {
+    bars += facet.bars.length;
+    return bars <= BAR_CAP;
   });
 }
 
@@ -177,7 +192,7 @@ function drawBar(svg: Pen, { label, measured, ratio }: Compared, segments: reado
   const { value, low, high } = ratio;
   const banded = x(high) - x(low) >= 1;
   if (banded) {
-    const path = `M${at(x(low))} ${at(middle - 5)}v10M${at(x(low))} ${at(middle)}H${at(x(high))}M${at(x(high))} ${at(middle - 5)}v10`;
+    const path = `M${coordinate(x(low))} ${coordinate(middle - 5)}v10M${coordinate(x(low))} ${coordinate(middle)}H${coordinate(x(high))}M${coordinate(x(high))} ${coordinate(middle - 5)}v10`;
     svg.add("path", { class: "halo", d: path });
     svg.add("path", { class: "whisker", d: path });
   }
@@ -190,8 +205,6 @@ function drawBar(svg: Pen, { label, measured, ratio }: Compared, segments: reado
       `${formatRatioNumber(low)}\u2013${formatRatioNumber(high)}`,
     );
 }
-
-const at = (value: number) => String(Math.round(value * 100) / 100);
 
 function describe(label: string, { cause, cycles, assumed }: Segment, all: number, unit: string): string {
   const guessed = assumed > 0 ? `, ${formatShare(assumed)} of them on assumed prices` : "";

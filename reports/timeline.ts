@@ -13,7 +13,7 @@ import { causeItems, drawLegend, type LegendItem, layLegend } from "./legend.ts"
 import { labelOf, nameOf } from "./measure.ts";
 import { CAUSE_NAMES, clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
-import { drawSvg, type Pen } from "./svg.ts";
+import { coordinate, drawSvg, type Pen } from "./svg.ts";
 import { number, type Table, text } from "./table.ts";
 
 const WIDTH = 760;
@@ -23,6 +23,10 @@ const LANE = STEM + STRIP + 34;
 const RIGHT = 16;
 /** Narrowest stem: entries nearer than this stand in one. */
 const STEM_WIDTH = 3;
+/** Runs beyond these are in the table only. */
+const LANE_CAP = 24;
+/** Elements that stems may take; where lanes are many, more entries stand in one stem. */
+const STEM_ELEMENTS = 2200;
 
 interface Lane {
   readonly run: RunSummary;
@@ -60,7 +64,9 @@ export function timeline({ between, laps }: { readonly between: string; readonly
         170,
         Math.max(96, ...comparison.runs.map((run) => textWidth(clipped(labelOf(run), 24)) + 16)),
       );
-      const perStem = (STEM_WIDTH * length) / (WIDTH - left - RIGHT);
+      const causes = new Set(sampled.flatMap((lane) => lane.timeline?.entries.map(({ cause }) => cause) ?? []));
+      const stems = Math.floor(STEM_ELEMENTS / (Math.min(LANE_CAP, sampled.length) * (2 + causes.size)));
+      const perStem = length * Math.max(STEM_WIDTH / (WIDTH - left - RIGHT), 1 / stems);
       const lanes = sampled.map(
         (lane): Lane => ({
           ...lane,
@@ -71,7 +77,13 @@ export function timeline({ between, laps }: { readonly between: string; readonly
       );
       const shown = Math.max(0, ...lanes.map((lane) => lane.timeline?.laps.length ?? 0));
       const title = `The first ${shown === 1 ? "lap" : `${shown} laps`} of ${between}, aligned on guest steps`;
-      const svg = await draw({ lanes, length, left, title, description: describe(lanes, between) });
+      const svg = await draw({
+        lanes: lanes.slice(0, LANE_CAP),
+        length,
+        left,
+        title,
+        description: describe(lanes, between),
+      });
       const dropped = lanes.reduce((sum, lane) => sum + (lane.timeline?.dropped ?? 0), 0);
       const caption =
         dropped === 0 ? SENSE : `${SENSE} ${formatCount(dropped)} events beyond the first of each run were not kept.`;
@@ -197,14 +209,11 @@ function drawLane(svg: Pen, { label, name, timeline: sample, stems }: Lane, { x,
       tick === most ? `${formatAmount(tick)} cycles` : tick === 0 ? "" : formatAmount(tick),
     );
   }
-  for (const { from, to, mode } of sample.modes) {
-    svg.add("rect", {
-      class: mode === 0 ? "user" : "kernel",
-      x: x(from),
-      y: base,
-      width: x(to) - x(from),
-      height: STRIP,
-    });
+  for (const kind of ["user", "kernel"]) {
+    const spans = sample.modes.filter(({ mode }) => (mode === 0) === (kind === "user"));
+    const box = (from: number, to: number) =>
+      `M${coordinate(x(from))} ${coordinate(base)}H${coordinate(x(to))}v${STRIP}H${coordinate(x(from))}z`;
+    if (spans.length > 0) svg.add("path", { class: kind, d: spans.map(({ from, to }) => box(from, to)).join("") });
   }
   for (const stem of stems) {
     const group = svg.add("g");

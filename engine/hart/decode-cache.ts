@@ -36,6 +36,7 @@ export class DecodeCache {
   readonly #frameOf = new Int32Array(at.DECODE_POOL_PAGES).fill(-1);
   #used = 0;
   readonly #free: number[] = [];
+  readonly #framed = new Set<number>();
   /** Called when slots that a fetch TLB may point at are gone. */
   onRelease: () => void = () => {};
 
@@ -70,6 +71,14 @@ export class DecodeCache {
       return this.#take();
     }
     return this.#used++;
+  }
+
+  /**
+   * Makes a frame's instructions weigh nothing, with no step boundary before any of them (T4): code of the VMM's own that guests run.
+   */
+  frame(frame: number): void {
+    this.#framed.add(frame);
+    this.release(frame);
   }
 
   /** Forgets all decoded code. */
@@ -123,6 +132,15 @@ export class DecodeCache {
     }
   }
 
+  /** Keeps the slot's op aside and marks the slot as framed. */
+  #hide(slot: number): void {
+    const { u8 } = this.#memory;
+    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
+    const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+    u8[start + at.TRUE_OPS + ((slot - start) >>> 3)] = u8[slot]!;
+    u8[slot] = at.OP_FRAMED;
+  }
+
   /** @returns The instruction's length, or 0 where a straight run ends. */
   #decodeOne(slot: number, physical: number): number {
     const { u8, i32 } = this.#memory;
@@ -143,6 +161,7 @@ export class DecodeCache {
     u8[slot + 2] = rs1;
     u8[slot + 3] = rs2;
     i32[(slot + 4) >>> 2] = (slotImmediate(decoded) << 8) | (decoded.length * 4);
+    if (this.#framed.has(this.#memory.frame(physical)) && instruction.weight > 0) this.#hide(slot);
     return instruction.effects.jumps ? 0 : decoded.length;
   }
 }

@@ -102,7 +102,11 @@ function runFunction(callees: Callees): FunctionSpec {
   ];
   const next: Code = [
     set(OP, i32.load8U(get(SLOT))),
-    when(i32.eqz(get(BUDGET)), [i64.store(i32.const(0), pcHere, at.PC), set(CODE, i32.const(at.EXIT_BUDGET)), br(3)]),
+    // Inside a frame there is no step boundary, so nothing stops there (T4).
+    when(
+      i32.eqz(get(BUDGET)),
+      when(i32.ne(get(OP), i32.const(at.OP_FRAMED)), [i64.store(i32.const(0), pcHere, at.PC), set(CODE, i32.const(at.EXIT_BUDGET)), br(4)]),
+    ),
     set(BUDGET, i32.sub(get(BUDGET), i32.const(1))),
     // A frame comes back here with its true op, which weighs nothing.
     loop([

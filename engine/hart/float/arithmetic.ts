@@ -79,12 +79,19 @@ function sum(context: Context, negate: boolean): FunctionSpec {
 
 const { s: single, d: double } = LAYOUTS;
 
-/** Whether a product is so large that no part of its error is below the least subnormal: over 2^-960. */
-const errorIsExact = (product: Local): Code => f64.gt(f64.abs(product.get), double.constant(BigInt(1023 - 960) << 52n));
+/**
+ * Whether `productError` is exact: no part of it is below the least subnormal if the product is at least 2^-960, and its
+ * halves are as short as it needs if the factors are normal, which the halves of a subnormal one are not.
+ */
+const errorIsExact = (x: Local, y: Local, product: Local): Code => {
+  const atLeast = (value: Local, bits: bigint) => f64.ge(f64.abs(value.get), double.constant(bits));
+  const normal = i32.and(atLeast(x, double.leastNormal), atLeast(y, double.leastNormal));
+  return i32.and(atLeast(product, BigInt(1023 - 960) << 52n), normal);
+};
 
 /**
  * The exact error of the rounded product of two f64 values (Dekker), whose factors are split in halves of 26 bits by
- * rounding their raw bits. NaN, not zero, if a half overflows.
+ * rounding their raw bits. Infinite or NaN, not zero, if a half overflows.
  */
 function productError(locals: Locals, a: Local, b: Local, x: Local, y: Local, product: Local): Code {
   const [xHigh, xLow, yHigh, yLow] = [locals.f64(), locals.f64(), locals.f64(), locals.f64()];
@@ -120,7 +127,7 @@ function productDouble(context: Context): FunctionSpec {
         block([
           need(isNormal(layout, product)),
           when(i32.eqz(context.inexactSticks), [
-            brIf(1, i32.eqz(errorIsExact(product))),
+            brIf(1, i32.eqz(errorIsExact(x, y, product))),
             brIf(1, f64.ne(productError(locals, a, b, x, y, product), constant(0n))),
           ]),
           leave(write(product.get)),
@@ -301,7 +308,7 @@ function fusedDouble(context: Context, signs: (typeof SIGNS)["madd"]): FunctionS
       block([
         needNearestEven(rm),
         product.set(f64.mul(x.tee(read(a.get)), y.tee(read(b.get)))),
-        need(errorIsExact(product)),
+        need(errorIsExact(x, y, product)),
         productRest.set(productError(locals, a, b, x, y, product)),
         total.set(f64.add(product.get, addend.tee(read(c.get)))),
         sumRest.set(sumError(f64, product.get, addend.get, total, share)),

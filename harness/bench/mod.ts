@@ -1,0 +1,84 @@
+/**
+ * Benchmarks of the simulator itself: how fast guests run, what an exit and an event cost.
+ *
+ * Times are CPU times of this process, so that a shared machine disturbs them little; they are of the host, and never enter a trace.
+ *
+ * @module
+ */
+
+import { cpuUsage } from "node:process";
+import { Bench } from "tinybench";
+import { createMachine, full, KIND_NUMBER, Log, type Machine, native, strict, type Technique } from "../../engine/mod.ts";
+import { hutch } from "../guests/mod.ts";
+import { MemorySink, record } from "../record.ts";
+import { replay } from "../replay.ts";
+import { type GuestLoop, loops, SENSITIVE_SHARE } from "./guest-loops.ts";
+
+/** One figure. */
+export interface Benchmark {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+}
+
+export interface BenchOptions {
+  /** Small sizes: shows that everything works, not how fast it is. */
+  readonly quick: boolean;
+  /** Told what is being measured. */
+  readonly say: (line: string) => void;
+}
+
+/** CPU time of this process in milliseconds, user and system. */
+function cpuNow(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Runs all benchmarks. @returns Their figures, in a fixed order. */
+export async function runBenchmarks(options: BenchOptions): Promise<readonly Benchmark[]> {
+  const { quick, say } = options;
+  const figures: Benchmark[] = [];
+  const add = (name: string, unit: string, value: number): void => {
+    figures.push({ name, unit, value: Number(value.toPrecision(4)) });
+    say(`${name}: ${figures.at(-1)!.value} ${unit}`);
+  };
+  const steps = quick ? 200_000 : 20_000_000;
+  for (const kind of ["integer", "memory", "traps", "floating"] as const) {
+    // The log of a trapping guest is emptied between iterations, so that only appending is measured.
+    for (const logging of kind === "traps" ? [true, false] : [false]) {
+      const machine = machineOf(loops[kind](), native, logging);
+      const milliseconds = await median(() => advance(machine, kind === "traps" ? steps / 4 : steps), quick);
+      const label = kind === "traps" ? `interpreter.traps.logging-${logging ? "on" : "off"}` : `interpreter.${kind}`;
+      add(label, "million instructions a CPU second", (kind === "traps" ? steps / 4 : steps) / milliseconds / 1000);
+    }
+  }
+  for (const [name, technique] of [["exit.typescript", native], ["exit.vmm", full]] as const) {
+    const machine = machineOf(loops.sensitive(), technique, false);
+    const count = quick ? 20_000 : 2_000_000;
+    const milliseconds = await median(() => advance(machine, count), quick);
+    add(name, "CPU nanoseconds", (milliseconds * 1e6) / (count * SENSITIVE_SHARE));
+  }
+  const events = quick ? 20_000 : 1_000_000;
+  const appending = await median(() => appendEvents(events), quick);
+  add("log.append", "million events a CPU second", events / appending / 1000);
+  await hutchFigures(quick, add);
+  return figures;
+}
+
+/** Figures of a whole run of the trapping guest: what logging adds, and how large its events are when they are stored. */
+async function hutchFigures(quick: boolean, add: (name: string, unit: string, value: number) => void): Promise<void> {
+  const guest = { ...hutch.running(`null-syscall ${quick ? 100 : 50_000}`), memoryBytes: 16 << 20 };
+  const { kernel } = await guest.load();
+  const whole = (logging: boolean) => (): void => {
+    const machine = createMachine({ kernel, append: guest.append!, memoryBytes: guest.memoryBytes, rtcSeconds: 0, machineMode: false, profile: strict, technique: native, logging });
+    for (let stop = machine.run(1_000_000); stop.kind !== "end"; stop = machine.run(machine.step + 1_000_000)) machine.log.drain();
+  };
+  const [on, off] = [await median(whole(true), quick), await median(whole(false), quick)];
+  add("logging.null-syscall", "% of run time", Math.max(0, ((on - off) / off) * 100));
+  const sink = new MemorySink();
+  const tape = await record({ guest, sink });
+  add("trace.native", "bytes an event", sink.bytes().length / countOf(tape, sink));
+  const replayed = new MemorySink();
+  await replay({ trace: () => open(sink), store: tape.store }, { technique: full, sink: replayed });
+  add("trace.full", "bytes an event", replayed.bytes().length / countOf(tape, replayed));
+}
