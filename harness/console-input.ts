@@ -196,7 +196,9 @@ export class RecordedInput implements ConsoleInput {
   }
 
   nextStop(step: number): number {
-    const steps = [this.#inputs[this.#at]?.step, this.#leaveAt].filter((at) => at !== undefined && at > step) as number[];
+    const steps = [this.#inputs[this.#at]?.step, this.#leaveAt].filter(
+      (at) => at !== undefined && at > step,
+    ) as number[];
     return Math.min(Number.POSITIVE_INFINITY, ...steps);
   }
 

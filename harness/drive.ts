@@ -14,7 +14,7 @@ import type { ConsoleInput } from "./console-input.ts";
 /** Fewest steps between a checkpoint and one that a mark asks for. */
 export const MARK_CHECKPOINT_DISTANCE = 100_000;
 /** Longest slice, so that the log stays small between drains. */
-const SLICE_STEPS = 1_000_000;
+const SLICE_STEPS = 250_000;
 
 /** How a run ended. */
 export interface Ending {
@@ -113,7 +113,11 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
       checkpoint();
     }
     if (stop.kind === "end") {
-      return finish({ reason: stop.reason, code: stop.code, ...(stop.message === undefined ? {} : { message: stop.message }) });
+      return finish({
+        reason: stop.reason,
+        code: stop.code,
+        ...(stop.message === undefined ? {} : { message: stop.message }),
+      });
     }
     if (stop.kind === "console") {
       nextInput = machine.step;

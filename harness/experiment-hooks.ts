@@ -50,7 +50,11 @@ export async function resolve<C>(
   return url === undefined ? next(specifier, context) : { url, format: "module", shortCircuit: true };
 }
 
-export async function load<C>(url: string, context: C, next: (url: string, context: C) => Promise<Loaded>): Promise<Loaded> {
+export async function load<C>(
+  url: string,
+  context: C,
+  next: (url: string, context: C) => Promise<Loaded>,
+): Promise<Loaded> {
   if (!/^file:.*\.m?ts$/.test(url) || Object.values(modules).includes(url) || isOurs(url)) return next(url, context);
   return { format: "module", source: strip(readFileSync(fileURLToPath(url), "utf8")), shortCircuit: true };
 }

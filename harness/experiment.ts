@@ -66,8 +66,10 @@ export function experiment(options: ExperimentOptions): Experiment {
   const names = options.techniques.map(techniqueLabel);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (names.length === 0) throw new RangeError("Cannot declare an experiment as it needs techniques: it lists none");
-  if (twice !== undefined) throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
-  if (options.costs.length === 0) throw new RangeError("Cannot declare an experiment as it needs a cost model: it lists none; say costs: [inOrder]");
+  if (twice !== undefined)
+    throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
+  if (options.costs.length === 0)
+    throw new RangeError("Cannot declare an experiment as it needs a cost model: it lists none; say costs: [inOrder]");
   return { ...options, [KIND]: true };
 }
 

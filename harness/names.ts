@@ -17,12 +17,16 @@ const PROFILES: Readonly<Record<string, Profile>> = { strict };
 export function techniqueNamed(name: string): Technique {
   const found = TECHNIQUES.find((technique) => technique.name === name);
   if (found !== undefined) return found;
-  throw new RangeError(`Cannot use technique "${name}" as it must be one of ${TECHNIQUES.map((t) => t.name).join(", ")}: it is none of them`);
+  throw new RangeError(
+    `Cannot use technique "${name}" as it must be one of ${TECHNIQUES.map((t) => t.name).join(", ")}: it is none of them`,
+  );
 }
 
 /** @throws {RangeError} If there is no profile of that name. */
 export function profileNamed(name: string): Profile {
   const found = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined;
   if (found !== undefined) return found;
-  throw new RangeError(`Cannot use profile "${name}" as it must be one of ${Object.keys(PROFILES).join(", ")}: it is none of them`);
+  throw new RangeError(
+    `Cannot use profile "${name}" as it must be one of ${Object.keys(PROFILES).join(", ")}: it is none of them`,
+  );
 }

@@ -67,7 +67,13 @@ function mistakeShadow(machine: Machine): void {
     shadow: {
       leaves(): Iterable<{ key: string; page: number; frame: number; flags: number }>;
       root(key: { root: number; mode: number; sum: boolean; mxr: boolean }): number;
-      fill(root: number, page: number, leaf: number, frame: number, viewer: { user: boolean; sum: boolean; mxr: boolean }): void;
+      fill(
+        root: number,
+        page: number,
+        leaf: number,
+        frame: number,
+        viewer: { user: boolean; sum: boolean; mxr: boolean },
+      ): void;
     };
   };
   const page = Number(platform.hart.pc) / PAGE;
@@ -85,12 +91,24 @@ const FAULTS: readonly Fault[] = [
   { name: "one bit of the kernel's data", place: "user", apply: (m) => flipMemory(m, 0x20_9000, 3) },
   { name: "the first bit of RAM", place: "kernel", apply: (m) => flipMemory(m, 0) },
   { name: "the last bit of RAM", place: "kernel", apply: (m) => flipMemory(m, (16 << 20) - 1, 7) },
-  { name: "one bit of a register that is in use (a7)", place: "user", apply: (m) => (m.parts.platform.hart.x[17]! ^= 1n) },
-  { name: "the highest bit of a register that is not in use (s11)", place: "user", apply: (m) => (m.parts.platform.hart.x[27]! ^= 1n << 63n) },
+  {
+    name: "one bit of a register that is in use (a7)",
+    place: "user",
+    apply: (m) => (m.parts.platform.hart.x[17]! ^= 1n),
+  },
+  {
+    name: "the highest bit of a register that is not in use (s11)",
+    place: "user",
+    apply: (m) => (m.parts.platform.hart.x[27]! ^= 1n << 63n),
+  },
   { name: "one bit of f31", place: "user", apply: (m) => (m.parts.platform.hart.f[31]! ^= 1n) },
   { name: "an instruction that is skipped", place: "user", apply: (m) => (m.parts.platform.hart.pc += 4n) },
   { name: "an instruction that is counted twice", place: "user", apply: (m) => m.parts.platform.position.retire(1) },
-  { name: "an instruction that retires uncounted", place: "user", apply: (m) => (m.parts.platform.position.instret -= 1) },
+  {
+    name: "an instruction that retires uncounted",
+    place: "user",
+    apply: (m) => (m.parts.platform.position.instret -= 1),
+  },
   { name: "a tick of guest time too many", place: "user", apply: (m) => (m.parts.platform.position.idle += 1) },
   { name: "sepc off by four", place: "kernel", apply: (m) => flipCsr(m, SEPC, 4) },
   { name: "one bit of scause", place: "kernel", apply: (m) => flipCsr(m, SCAUSE, 1) },
@@ -105,21 +123,41 @@ const FAULTS: readonly Fault[] = [
   { name: "one bit of satp", place: "kernel", apply: (m) => flipCsr(m, SATP, 1) },
   { name: "one delegated exception", place: "user", apply: (m) => flipCsr(m, MEDELEG, 1 << 13) },
   { name: "a mode of more privilege", place: "user", apply: (m) => (m.parts.platform.guest.mode = 1) },
-  { name: "one leaf that the hart forgets", place: "user", apply: (m) => m.parts.execution.translations.restore(m.parts.execution.translations.entries().slice(0, -4)) },
-  { name: "an interrupt that comes early", place: "user", apply: (m) => m.parts.platform.guest.setLine(SUPERVISOR_TIMER, true) },
+  {
+    name: "one leaf that the hart forgets",
+    place: "user",
+    apply: (m) => m.parts.execution.translations.restore(m.parts.execution.translations.entries().slice(0, -4)),
+  },
+  {
+    name: "an interrupt that comes early",
+    place: "user",
+    apply: (m) => m.parts.platform.guest.setLine(SUPERVISOR_TIMER, true),
+  },
   { name: "a byte that is printed twice", place: "kernel", apply: (m) => m.parts.platform.print(Uint8Array.of(10)) },
-  { name: "a byte that arrives from nowhere", place: "user", apply: (m) => m.parts.platform.console.receive(Uint8Array.of(65)) },
+  {
+    name: "a byte that arrives from nowhere",
+    place: "user",
+    apply: (m) => m.parts.platform.console.receive(Uint8Array.of(65)),
+  },
   { name: "a field of the UART (the scratch register)", place: "user", apply: (m) => flipDevice(m, "uart0", 6, 2) },
   { name: "a field of the CLINT (the shift of mtime)", place: "kernel", apply: (m) => flipDevice(m, "clint", 8) },
   { name: "a field of the RTC", place: "user", apply: (m) => flipDevice(m, "rtc0", 1) },
   { name: "a shadow entry that maps another frame", place: "user", apply: mistakeShadow, under: [full] },
 ];
 
-async function planted(fault: Fault, technique: Technique): Promise<{ atStep: number; found: number | null | undefined }> {
+async function planted(
+  fault: Fault,
+  technique: Technique,
+): Promise<{ atStep: number; found: number | null | undefined }> {
   const tape = await calls;
-  const steps = [...tape.trace().guestEvents()].filter((event) => event.kind === "guest.trap" && event.cause === 8).map(({ step }) => step);
+  const steps = [...tape.trace().guestEvents()]
+    .filter((event) => event.kind === "guest.trap" && event.cause === 8)
+    .map(({ step }) => step);
   // A system call whose handler a checkpoint falls into: what is planted there is still there then.
-  const call = steps.findIndex((step, n) => n > 10 && Math.floor((step + 12) / CHECKPOINT_EVERY) < Math.floor(((steps[n + 1] ?? 0) - 1) / CHECKPOINT_EVERY));
+  const call = steps.findIndex(
+    (step, n) =>
+      n > 10 && Math.floor((step + 12) / CHECKPOINT_EVERY) < Math.floor(((steps[n + 1] ?? 0) - 1) / CHECKPOINT_EVERY),
+  );
   const atStep = fault.place === "kernel" ? steps[call]! + 12 : steps[call]!;
   const { identity } = await verify(tape, { technique, tamper: { atStep, apply: fault.apply } });
   expect(identity.equal).toBe(false);
@@ -143,7 +181,8 @@ describe.each([native, full])("T22: under $name, a replay notices", (technique) 
   test("a timer that never fires", async () => {
     const tape = await ticks;
     const wait = [...tape.trace().guestEvents()].find((event) => event.kind === "idle")!;
-    const apply = ({ parts: { platform } }: Machine) => platform.schedule.load(platform.schedule.save().fill(Number.POSITIVE_INFINITY));
+    const apply = ({ parts: { platform } }: Machine) =>
+      platform.schedule.load(platform.schedule.save().fill(Number.POSITIVE_INFINITY));
     const { identity } = await verify(tape, { technique, tamper: { atStep: wait.step - 2, apply } });
     expect(identity.equal).toBe(false);
     expect(identity.firstDifference?.step).toBe(wait.step);
@@ -152,7 +191,8 @@ describe.each([native, full])("T22: under $name, a replay notices", (technique) 
   test("a timer that fires one step late", async () => {
     const tape = await ticks;
     const wait = [...tape.trace().guestEvents()].find((event) => event.kind === "idle")!;
-    const apply = ({ parts: { platform } }: Machine) => platform.schedule.load(platform.schedule.save().map((at) => at + 1));
+    const apply = ({ parts: { platform } }: Machine) =>
+      platform.schedule.load(platform.schedule.save().map((at) => at + 1));
     const { identity } = await verify(tape, { technique, tamper: { atStep: wait.step - 2, apply } });
     expect(identity.equal).toBe(false);
     expect(identity.firstDifference?.step).toBe(wait.step);

@@ -10,7 +10,11 @@ import { type RecordOptions, record, type Tape } from "./record.ts";
 import { storeBeside } from "./store.ts";
 
 /** Records into a file that appears when it is whole. */
-export async function recordTo(path: string, guest: Guest, options: Omit<RecordOptions, "guest" | "sink" | "store">): Promise<Tape> {
+export async function recordTo(
+  path: string,
+  guest: Guest,
+  options: Omit<RecordOptions, "guest" | "sink" | "store">,
+): Promise<Tape> {
   // The file is made with the first byte: by then the guest and its settings are known to be good.
   let file: PartialFile | undefined;
   const sink = {

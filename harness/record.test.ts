@@ -3,7 +3,7 @@ import { type Event, full } from "../engine/mod.ts";
 import { ScriptedInput } from "./console-input.ts";
 import { fileGuest, type Guest, hutch } from "./guests/mod.ts";
 import { parseInputScript } from "./input-script.ts";
-import { MemorySink, record, type RecordOptions } from "./record.ts";
+import { MemorySink, type RecordOptions, record } from "./record.ts";
 import { memoryStore } from "./store.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -107,7 +107,8 @@ describe("input", () => {
   const shell = small(hutch.running("sh"));
 
   test("is typed when the guest has printed what the script expects", async () => {
-    const input = () => script('expect "hutch$ "\nsend "echo one two\\n"\nexpect "one two\\n"\nexpect "hutch$ "\nsend "exit\\n"');
+    const input = () =>
+      script('expect "hutch$ "\nsend "echo one two\\n"\nexpect "one two\\n"\nexpect "hutch$ "\nsend "exit\\n"');
     const tape = await record({ guest: shell, input: input() });
     expect(text(tape.console)).toContain("one two");
     expect(tape.ending).toEqual({ reason: "poweroff", code: 0 });
@@ -142,6 +143,8 @@ describe("what is refused", () => {
   });
 
   test("a machine-mode guest under a technique that has no machine mode", async () => {
-    await expect(record({ guest: { ...calls(1), machineMode: true }, technique: full })).rejects.toThrow(/^Cannot run a machine-mode guest/);
+    await expect(record({ guest: { ...calls(1), machineMode: true }, technique: full })).rejects.toThrow(
+      /^Cannot run a machine-mode guest/,
+    );
   });
 });

@@ -83,7 +83,11 @@ export class MemorySink implements TraceSink {
  */
 export async function record(options: RecordOptions): Promise<Tape> {
   const { guest } = options;
-  const input = options.input ?? (guest.input === undefined ? NO_INPUT : new ScriptedInput(parseInputScript(guest.input, `the script of ${guest.name}`)));
+  const input =
+    options.input ??
+    (guest.input === undefined
+      ? NO_INPUT
+      : new ScriptedInput(parseInputScript(guest.input, `the script of ${guest.name}`)));
   const store = options.store ?? memoryStore();
   const { header, machine } = await setUp(guest, { technique: native, ...options }, store);
   const memory = options.sink === undefined ? new MemorySink() : undefined;
@@ -101,7 +105,9 @@ export async function record(options: RecordOptions): Promise<Tape> {
   writer.finish();
   const trace = (): Trace => {
     if (memory !== undefined) return readTrace(memory.bytes());
-    throw new RangeError("Cannot read the tape as its bytes must be in memory: they went to a sink; open what that sink wrote");
+    throw new RangeError(
+      "Cannot read the tape as its bytes must be in memory: they went to a sink; open what that sink wrote",
+    );
   };
   return {
     ...resultOf(machine, ending!),
@@ -115,7 +121,12 @@ export async function record(options: RecordOptions): Promise<Tape> {
 
 /** What a machine has come to at the end of a drive. */
 export function resultOf(
-  machine: { readonly instret: number; readonly step: number; readonly console: Uint8Array; digest(): { low: bigint; high: bigint } },
+  machine: {
+    readonly instret: number;
+    readonly step: number;
+    readonly console: Uint8Array;
+    digest(): { low: bigint; high: bigint };
+  },
   ending: Ending,
 ): RunResult {
   return {

@@ -43,7 +43,8 @@ export function named<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof TraceFormatError) error.message = error.message.replace(/^Cannot read trace as/, `Cannot read trace ${path} as`);
+    if (error instanceof TraceFormatError)
+      error.message = error.message.replace(/^Cannot read trace as/, `Cannot read trace ${path} as`);
     throw error;
   }
 }

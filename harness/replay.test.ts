@@ -13,7 +13,8 @@ import { verify, verifyTraces } from "./verify.ts";
 const running = (command: string) => ({ ...hutch.running(command), memoryBytes: 16 << 20 });
 const guest = running("null-syscall 30");
 const techniques: readonly Technique[] = [native, full];
-const talk = 'expect "hutch$ "\nsend "echo one\\n"\nwait 100\nsend "echo two\\n"\nexpect "two\\n"\nexpect "hutch$ "\nsend "exit\\n"';
+const talk =
+  'expect "hutch$ "\nsend "echo one\\n"\nwait 100\nsend "echo two\\n"\nexpect "two\\n"\nexpect "hutch$ "\nsend "exit\\n"';
 
 const recorded = record({ guest, checkpointEvery: 10_000 });
 const typed = record({ guest: running("sh"), input: new ScriptedInput(parseInputScript(talk)) });
@@ -25,7 +26,10 @@ async function bytesOf(tape: Tape, technique: Technique): Promise<Uint8Array> {
 }
 
 /** A recording with its events changed: what somebody lost, or added. */
-function edited(tape: Tape, edit: (events: readonly { kind: string; step: number }[]) => readonly object[]): { trace(): Trace; store: Tape["store"] } {
+function edited(
+  tape: Tape,
+  edit: (events: readonly { kind: string; step: number }[]) => readonly object[],
+): { trace(): Trace; store: Tape["store"] } {
   const log = new Log({ enabled: true });
   for (const event of edit([...tape.events()])) {
     const { kind, step, hart: _hart, ...fields } = event as { kind: "mark"; step: number; hart: number; code: number };
@@ -42,7 +46,13 @@ describe.each(techniques)("a replay under $name", (technique) => {
   test("T20: is the recorded run, event by event and at every digest", async () => {
     const tape = await recorded;
     const run = await replay(tape, { technique });
-    expect(run).toMatchObject({ digest: tape.digest, steps: tape.steps, instret: tape.instret, ending: tape.ending, complete: true });
+    expect(run).toMatchObject({
+      digest: tape.digest,
+      steps: tape.steps,
+      instret: tape.instret,
+      ending: tape.ending,
+      complete: true,
+    });
     expect(run.console).toEqual(tape.console);
     expect(run.identity).toEqual({ level: "exact", equal: true, firstDifference: null });
     expect(run.trace().header.technique).toBe(technique.name);
@@ -86,21 +96,34 @@ describe("a replay", () => {
   test("T22: fails when one run is skipped, as two runs without events are not equal", async () => {
     const empty = edited(await recorded, () => []);
     expect(verifyTraces(empty.trace(), empty.trace())).toMatchObject({ equal: false });
-    expect(verifyTraces((await recorded).trace(), empty.trace())).toMatchObject({ equal: false, firstDifference: { event: 0 } });
+    expect(verifyTraces((await recorded).trace(), empty.trace())).toMatchObject({
+      equal: false,
+      firstDifference: { event: 0 },
+    });
     await expect(replay(empty)).rejects.toThrow(DivergenceError);
   });
 
   test("stops at the first difference, with both sides and the last equal checkpoint", async () => {
     const tape = await recorded;
-    const trap = [...tape.trace().guestEvents()].find((event) => event.kind === "guest.trap" && event.cause === 8 && event.step > 30_000)!;
-    const broken = edited(tape, (events) => events.map((event) => (event.kind === "guest.trap" && event.step === trap.step ? { ...event, cause: 13 } : event)));
-    const error = await replay(broken, { technique: full, files: { recorded: "a.trace", replayed: "b.trace" } }).catch((e: unknown) => e);
+    const trap = [...tape.trace().guestEvents()].find(
+      (event) => event.kind === "guest.trap" && event.cause === 8 && event.step > 30_000,
+    )!;
+    const broken = edited(tape, (events) =>
+      events.map((event) =>
+        event.kind === "guest.trap" && event.step === trap.step ? { ...event, cause: 13 } : event,
+      ),
+    );
+    const error = await replay(broken, { technique: full, files: { recorded: "a.trace", replayed: "b.trace" } }).catch(
+      (e: unknown) => e,
+    );
     expect(error).toBeInstanceOf(DivergenceError);
     const { message, difference, reached } = error as DivergenceError;
     expect(message.split("\n")).toEqual([
       expect.stringMatching(/^Cannot verify null-syscall 30 under full as event [\d,]+ of the guest stream differs:$/),
       expect.stringMatching(/^ {2}native {2}guest\.trap +load page fault +pc 0x[0-9a-f]+ .*at step/),
-      expect.stringMatching(/^ {2}full {4}guest\.trap +ecall from U +pc 0x[0-9a-f]+ .*at step .*\(after .*vmm\.exit environment-call/),
+      expect.stringMatching(
+        /^ {2}full {4}guest\.trap +ecall from U +pc 0x[0-9a-f]+ .*at step .*\(after .*vmm\.exit environment-call/,
+      ),
       expect.stringMatching(/^The [\d,]+ events before it agree; last equal checkpoint: step 30,000\. See both with:$/),
       `  trapline diff a.trace b.trace --around ${difference.event}`,
     ]);
@@ -113,7 +136,11 @@ describe("a replay", () => {
     const at = tape.steps - 5;
     const more = edited(tape, (events) => {
       const end = events.findIndex(({ step }) => step >= at);
-      return [...events.slice(0, end), { kind: "input.console", step: at, data: Uint8Array.of(65), request: 99 }, ...events.slice(end)];
+      return [
+        ...events.slice(0, end),
+        { kind: "input.console", step: at, data: Uint8Array.of(65), request: 99 },
+        ...events.slice(end),
+      ];
     });
     const { identity } = await verify(more);
     expect(identity.equal).toBe(false);
@@ -123,7 +150,9 @@ describe("a replay", () => {
   test("tells of an input that is missing, with its position", async () => {
     const tape = await typed;
     const lost = tape.inputs().at(-1)!;
-    const less = edited(tape, (events) => events.filter(({ kind, step }) => kind !== "input.console" || step !== lost.step));
+    const less = edited(tape, (events) =>
+      events.filter(({ kind, step }) => kind !== "input.console" || step !== lost.step),
+    );
     const { identity } = await verify(less);
     expect(identity.equal).toBe(false);
     expect(identity.firstDifference?.step).toBeGreaterThanOrEqual(lost.step);
@@ -131,7 +160,9 @@ describe("a replay", () => {
 
   test("refuses another guest than the recorded one", async () => {
     const other = { ...guest, load: async () => ({ kernel: Uint8Array.of(1, 2, 3) }) };
-    await expect(replay(await recorded, { guest: other })).rejects.toThrow(/^Cannot replay null-syscall as its images must be the recorded ones/);
+    await expect(replay(await recorded, { guest: other })).rejects.toThrow(
+      /^Cannot replay null-syscall as its images must be the recorded ones/,
+    );
   });
 
   test("of a recording that was cut short is equal as far as that goes", async () => {

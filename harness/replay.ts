@@ -100,7 +100,8 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const cut = comparer.events >= guestEvents;
   const compared = comparer.finish();
   const result = resultOf(machine, ending ?? { reason: cut ? "cut" : "diverged", code: 0 });
-  if (!compared.equal && !cut) throw new DivergenceError(differenceOf(compared, names, inputProblem(inputs.length, compared)), result);
+  if (!compared.equal && !cut)
+    throw new DivergenceError(differenceOf(compared, names, inputProblem(inputs.length, compared)), result);
   const left = cut ? undefined : input.unfinished();
   if (left !== undefined) {
     const message = `Cannot verify ${names.workload} under ${names.right} as a replay must consume every recorded input: ${left} is left over`;
@@ -108,7 +109,9 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   }
   const trace = (): Trace => {
     if (memory !== undefined) return readTrace(memory.bytes());
-    throw new RangeError("Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote");
+    throw new RangeError(
+      "Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote",
+    );
   };
   return {
     ...result,
@@ -147,7 +150,9 @@ export function differenceOf(difference: Difference, names: DifferenceNames, rem
   return {
     event: difference.index,
     step: Number.isFinite(step) ? step : null,
-    message: formatDifference(difference, { workload: names.workload, left: names.left, right: names.right, ...next }) + remark,
+    message:
+      formatDifference(difference, { workload: names.workload, left: names.left, right: names.right, ...next }) +
+      remark,
   };
 }
 

@@ -17,8 +17,8 @@ import { reasonOf, writeWhole } from "./files.ts";
 import type { Guest } from "./guests/mod.ts";
 import type { LoadedExperiment } from "./load-experiment.ts";
 import type { RecordOptions, Tape } from "./record.ts";
-import { openTrace } from "./recording.ts";
 import { recordTo } from "./record-to.ts";
+import { openTrace } from "./recording.ts";
 import { type ReplayJob, runJob, type TechniqueReference } from "./replay-job.ts";
 import type { StoredVerification } from "./replay-task.ts";
 import { runInWorkers } from "./workers.ts";
@@ -57,7 +57,10 @@ export const COMPARISON_FILE = "comparison.json";
  *
  * @throws {RangeError} If the guest, a technique, a mark or a price is not what it must be.
  */
-export async function runExperiment(loaded: LoadedExperiment, options: RunExperimentOptions): Promise<ExperimentResult> {
+export async function runExperiment(
+  loaded: LoadedExperiment,
+  options: RunExperimentOptions,
+): Promise<ExperimentResult> {
   const { experiment, name } = loaded;
   const { folder, workers = 1, onProgress = () => undefined } = options;
   const guest = options.guest ?? experiment.guest;
@@ -68,8 +71,11 @@ export async function runExperiment(loaded: LoadedExperiment, options: RunExperi
     ...options.settings,
     onProgress: (step) => onProgress("recording", step),
   });
-  const jobs = replayJobs(loaded, options.techniques, join(folder, traceFile("native")), (label) => join(folder, traceFile(label)));
-  const label = (job: ReplayJob): string => `replaying ${/([^.]+(?:\.(?:trap|inline))?)\.trace$/.exec(job.output)?.[1] ?? job.output}`;
+  const jobs = replayJobs(loaded, options.techniques, join(folder, traceFile("native")), (label) =>
+    join(folder, traceFile(label)),
+  );
+  const label = (job: ReplayJob): string =>
+    `replaying ${/([^.]+(?:\.(?:trap|inline))?)\.trace$/.exec(job.output)?.[1] ?? job.output}`;
   const verified: StoredVerification[] = [];
   if (workers > 1) {
     verified.push(...(await runInWorkers(jobs, workers, (job, step) => onProgress(label(job), step))));
@@ -79,7 +85,11 @@ export async function runExperiment(loaded: LoadedExperiment, options: RunExperi
 
   const runs: ComparedRun[] = [
     { trace: openTrace(join(folder, traceFile("native"))), file: traceFile("native"), identity: null },
-    ...verified.map(({ identity, trace }) => ({ trace: openTrace(trace!), file: trace!.slice(folder.length + 1), identity })),
+    ...verified.map(({ identity, trace }) => ({
+      trace: openTrace(trace!),
+      file: trace!.slice(folder.length + 1),
+      identity,
+    })),
   ];
   const measure = measureFor(guest, experiment.measure);
   const comparison = compare({
@@ -113,7 +123,11 @@ function replayJobs(
       : chosen.map((technique) => ({ technique, reference: { name: techniqueLabel(technique).replace(".", ":") } }));
   return references
     .filter(({ technique }) => technique.name !== native.name)
-    .map(({ technique, reference }) => ({ recording, technique: reference, output: output(techniqueLabel(technique)) }));
+    .map(({ technique, reference }) => ({
+      recording,
+      technique: reference,
+      output: output(techniqueLabel(technique)),
+    }));
 }
 
 /**
@@ -127,7 +141,10 @@ export function readComparison(folder: string): Comparison {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new RangeError(`Cannot read ${path} as results have a comparison: ${reasonOf(error)}; make one with trapline run`, { cause: error });
+    throw new RangeError(
+      `Cannot read ${path} as results have a comparison: ${reasonOf(error)}; make one with trapline run`,
+      { cause: error },
+    );
   }
   let comparison: Partial<Comparison> | null;
   try {

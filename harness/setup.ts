@@ -86,7 +86,8 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
 export function setUpAgain(header: TraceHeader, store: ImageStore, technique: Technique): Setup {
   const images: Partial<Record<ImageRole, Uint8Array>> = {};
   for (const image of header.images) images[image.role] = store.get(image.sha256);
-  if (images.kernel === undefined) throw new RangeError("Cannot replay as a recording must have a kernel: its header names none");
+  if (images.kernel === undefined)
+    throw new RangeError("Cannot replay as a recording must have a kernel: its header names none");
   const machine = createMachine(configOf(header, { ...images, kernel: images.kernel }, technique));
   if (machine.devices.join() !== header.devices.join()) {
     throw new RangeError(
@@ -102,7 +103,9 @@ export function setUpAgain(header: TraceHeader, store: ImageStore, technique: Te
 /** What a guest's images are to a replay that loads them itself: a store that knows these alone. */
 export async function storeOfGuest(guest: Guest): Promise<ImageStore> {
   const images = await guest.load();
-  const byHash = new Map(Object.values(images as unknown as Record<string, Uint8Array>).map((bytes) => [sha256(bytes), bytes]));
+  const byHash = new Map(
+    Object.values(images as unknown as Record<string, Uint8Array>).map((bytes) => [sha256(bytes), bytes]),
+  );
   return {
     put: sha256,
     get(hash) {

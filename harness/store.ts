@@ -39,9 +39,12 @@ export function storeBeside(tracePath: string): ImageStore {
       try {
         bytes = readFileSync(path);
       } catch (error) {
-        throw new RangeError(`Cannot read image ${hash} as traces need images/ beside them: ${path}: ${reasonOf(error)}`, {
-          cause: error,
-        });
+        throw new RangeError(
+          `Cannot read image ${hash} as traces need images/ beside them: ${path}: ${reasonOf(error)}`,
+          {
+            cause: error,
+          },
+        );
       }
       return checked(bytes, hash, path);
     },

@@ -29,7 +29,11 @@ export async function verify(recording: Recording, options: ReplayOptions = {}):
     return { identity: run.identity, run, complete: run.complete };
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error;
-    return { identity: { level: "exact", equal: false, firstDifference: error.difference }, run: error.reached, complete: true };
+    return {
+      identity: { level: "exact", equal: false, firstDifference: error.difference },
+      run: error.reached,
+      complete: true,
+    };
   }
 }
 

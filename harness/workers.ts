@@ -7,8 +7,8 @@
 import { versions } from "node:process";
 import { Worker } from "node:worker_threads";
 import { compiled, moduleUrl, packageFile } from "./installation.ts";
-import type { StoredVerification } from "./replay-task.ts";
 import type { ReplayJob } from "./replay-job.ts";
+import type { StoredVerification } from "./replay-task.ts";
 
 /** Where a worker's module is, as this runtime can load it in a worker. */
 export function workerUrl(path: string): { readonly url: URL; readonly data: object } {
@@ -52,7 +52,11 @@ export async function runInWorkers(
   return results;
 }
 
-function runInWorker(job: ReplayJob, running: Set<Worker>, onProgress: (step: number) => void): Promise<StoredVerification> {
+function runInWorker(
+  job: ReplayJob,
+  running: Set<Worker>,
+  onProgress: (step: number) => void,
+): Promise<StoredVerification> {
   const { url, data } = workerUrl("harness/replay-worker.ts");
   return new Promise((resolve, reject) => {
     const worker = new Worker(url, { workerData: { ...data, job } });
@@ -71,7 +75,8 @@ function runInWorker(job: ReplayJob, running: Set<Worker>, onProgress: (step: nu
     });
     worker.on("error", (error) => settle(() => reject(error)));
     worker.on("exit", (code) => {
-      if (!settled) settle(() => reject(new Error(`A worker ended with code ${code} before its replay of ${job.recording} did`)));
+      if (!settled)
+        settle(() => reject(new Error(`A worker ended with code ${code} before its replay of ${job.recording} did`)));
     });
   });
 }

@@ -22,7 +22,8 @@ export function answer(comparison: Comparison): readonly string[] {
     const compared = compareRuns(comparison, workload, comparison.measure, baseline);
     return compared.map((entry) => sentence(entry, workload, comparison, baseline));
   });
-  return [...said, identity(comparison.runs)];
+  const equal = comparison.runs.every((run) => run.identity?.equal ?? true);
+  return equal ? [...said, identity(comparison.runs)] : [identity(comparison.runs), ...said];
 }
 
 function sentence(

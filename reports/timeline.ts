@@ -64,17 +64,21 @@ export function timeline({ between, laps }: { readonly between: string; readonly
         170,
         Math.max(96, ...comparison.runs.map((run) => textWidth(clipped(labelOf(run), 24)) + 16)),
       );
-      const causes = new Set(sampled.flatMap((lane) => lane.timeline?.entries.map(({ cause }) => cause) ?? []));
-      const stems = Math.floor(STEM_ELEMENTS / (Math.min(LANE_CAP, sampled.length) * (2 + causes.size)));
-      const perStem = length * Math.max(STEM_WIDTH / (WIDTH - left - RIGHT), 1 / stems);
-      const lanes = sampled.map(
-        (lane): Lane => ({
-          ...lane,
-          label: labelOf(lane.run),
-          name: nameOf(lane.run, comparison),
-          stems: stemsOf(lane.timeline, perStem),
-        }),
-      );
+      let perStem = (STEM_WIDTH * length) / (WIDTH - left - RIGHT);
+      const layOut = () =>
+        sampled.map((lane): Lane => {
+          return {
+            ...lane,
+            label: labelOf(lane.run),
+            name: nameOf(lane.run, comparison),
+            stems: stemsOf(lane.timeline, perStem),
+          };
+        });
+      let lanes = layOut();
+      while (elementsOf(lanes) > STEM_ELEMENTS) {
+        perStem *= 2;
+        lanes = layOut();
+      }
       const shown = Math.max(0, ...lanes.map((lane) => lane.timeline?.laps.length ?? 0));
       const title = `The first ${shown === 1 ? "lap" : `${shown} laps`} of ${between}, aligned on guest steps`;
       const svg = await draw({
@@ -126,6 +130,14 @@ function stemsOf(sample: Timeline | null, perStem: number): readonly Stem[] {
 
 const SENSE =
   "The same guest instruction stands at the same place in every lane; a stem is what happened there, as high as the cycles it cost.";
+
+/** @returns How many elements the stems of the lanes that are drawn would take. */
+function elementsOf(lanes: readonly Lane[]): number {
+  return lanes
+    .slice(0, LANE_CAP)
+    .flatMap(({ stems }) => stems)
+    .reduce((sum, { byCause }) => sum + 2 + byCause.size, 0);
+}
 
 const spent = (sample: Timeline) => sample.entries.reduce((sum, { cycles }) => sum + cycles, 0);
 

@@ -134,6 +134,7 @@ describe("the assembler", () => {
       "jal zero,.+0",
       "jal zero,.-20",
     ]);
+    expect(list("1: j 1f; 1: nop")).toEqual(["jal zero,.+4", "addi zero,zero,0"]);
     expect(assemble(source, { base: BASE }).labels).toEqual(
       new Map([
         ["start", BASE],
@@ -204,6 +205,7 @@ describe("the assembler", () => {
 
   test("aligns with nops that code may run through", () => {
     expect(bytesOf(".byte 1; .align 3")).toEqual([1, 0, 1, 0, 0x13, 0, 0, 0]);
+    expect(list("nop; .align 2; ret; .balign 1")).toEqual(["addi zero,zero,0", "jalr zero,0(ra)"]);
     expect(list("c.nop; .align 3; .option norvc; ret")).toEqual([
       "c.nop",
       "c.nop",

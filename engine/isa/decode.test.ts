@@ -86,6 +86,8 @@ describe("encoding", () => {
     expect(() => encode(findInstruction("addi")!, { imm: 2048 })).toThrow(
       "Cannot encode addi as its immediate is from -2048 to 2047: 2048",
     );
+    expect(() => encode(findInstruction("addi")!, { imm: -2049 })).toThrow("from -2048 to 2047: -2049");
+    expect(() => encode(findInstruction("slli")!, { imm: -1 })).toThrow("from 0 to 63: -1");
     expect(() => encode(findInstruction("beq")!, { imm: 3 })).toThrow(
       "Cannot encode beq as its immediate is a multiple of 2 from -4096 to 4094: 3",
     );

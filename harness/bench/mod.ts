@@ -8,7 +8,17 @@
 
 import { cpuUsage } from "node:process";
 import { Bench } from "tinybench";
-import { createMachine, full, KIND_NUMBER, Log, type Machine, native, strict, type Technique } from "../../engine/mod.ts";
+import {
+  createMachine,
+  full,
+  KIND_NUMBER,
+  Log,
+  type Machine,
+  native,
+  strict,
+  type Technique,
+} from "../../engine/mod.ts";
+import { readTrace } from "../../traces/mod.ts";
 import { hutch } from "../guests/mod.ts";
 import { MemorySink, record } from "../record.ts";
 import { replay } from "../replay.ts";
@@ -52,7 +62,10 @@ export async function runBenchmarks(options: BenchOptions): Promise<readonly Ben
       add(label, "million instructions a CPU second", (kind === "traps" ? steps / 4 : steps) / milliseconds / 1000);
     }
   }
-  for (const [name, technique] of [["exit.typescript", native], ["exit.vmm", full]] as const) {
+  for (const [name, technique] of [
+    ["exit.typescript", native],
+    ["exit.vmm", full],
+  ] as const) {
     const machine = machineOf(loops.sensitive(), technique, false);
     const count = quick ? 20_000 : 2_000_000;
     const milliseconds = await median(() => advance(machine, count), quick);
@@ -70,15 +83,81 @@ async function hutchFigures(quick: boolean, add: (name: string, unit: string, va
   const guest = { ...hutch.running(`null-syscall ${quick ? 100 : 50_000}`), memoryBytes: 16 << 20 };
   const { kernel } = await guest.load();
   const whole = (logging: boolean) => (): void => {
-    const machine = createMachine({ kernel, append: guest.append!, memoryBytes: guest.memoryBytes, rtcSeconds: 0, machineMode: false, profile: strict, technique: native, logging });
-    for (let stop = machine.run(1_000_000); stop.kind !== "end"; stop = machine.run(machine.step + 1_000_000)) machine.log.drain();
+    const machine = createMachine({
+      kernel,
+      append: guest.append!,
+      memoryBytes: guest.memoryBytes,
+      rtcSeconds: 0,
+      machineMode: false,
+      profile: strict,
+      technique: native,
+      logging,
+    });
+    while (machine.run(machine.step + SLICE_STEPS).kind !== "end") machine.log.drain();
   };
   const [on, off] = [await median(whole(true), quick), await median(whole(false), quick)];
   add("logging.null-syscall", "% of run time", Math.max(0, ((on - off) / off) * 100));
-  const sink = new MemorySink();
-  const tape = await record({ guest, sink });
-  add("trace.native", "bytes an event", sink.bytes().length / countOf(tape, sink));
+  const recorded = new MemorySink();
+  const { store } = await record({ guest, sink: recorded });
+  const trace = readTrace(recorded.bytes());
+  add("trace.native", "bytes an event", recorded.bytes().length / trace.index.events);
   const replayed = new MemorySink();
-  await replay({ trace: () => open(sink), store: tape.store }, { technique: full, sink: replayed });
-  add("trace.full", "bytes an event", replayed.bytes().length / countOf(tape, replayed));
+  await replay({ trace: () => trace, store }, { technique: full, sink: replayed });
+  add("trace.full", "bytes an event", replayed.bytes().length / readTrace(replayed.bytes()).index.events);
+}
+
+function machineOf({ kernel, machineMode }: GuestLoop, technique: Technique, logging: boolean): Machine {
+  return createMachine({
+    kernel,
+    memoryBytes: 16 << 20,
+    rtcSeconds: 0,
+    machineMode,
+    profile: strict,
+    technique,
+    logging,
+  });
+}
+
+/** Steps between two drains of the log, as in a recording. */
+const SLICE_STEPS = 250_000;
+
+/** Runs a machine for so many steps, and throws away what it logged. */
+function advance(machine: Machine, steps: number): void {
+  const end = machine.step + steps;
+  while (machine.step < end) {
+    const stop = machine.run(Math.min(end, machine.step + SLICE_STEPS));
+    if (stop.kind !== "until")
+      throw new Error(`A benchmark's loop must not end: it stopped with ${stop.kind} at step ${machine.step}`);
+    machine.log.drain();
+  }
+}
+
+/** Appends the two hottest kinds of event, and empties the log now and then, as a run does. */
+function appendEvents(count: number): void {
+  const log = new Log({ enabled: true });
+  const [exit, resume] = [KIND_NUMBER["vmm.exit"], KIND_NUMBER["vmm.resume"]];
+  const reason = log.name("privileged-instruction");
+  for (let n = 0; n < count; n += 2) {
+    log.appendWords(exit, n, reason, 0x80200000, 0xffff_ffff, 0x14011173);
+    log.appendWords(resume, n, 1, 0);
+    if (n % 65_536 === 0) log.drain();
+  }
+}
+
+/** The median CPU time of a task in milliseconds, after one run that warms it up. */
+async function median(task: () => void, quick: boolean): Promise<number> {
+  const bench = new Bench({
+    now: cpuNow,
+    time: 0,
+    iterations: quick ? 1 : 5,
+    warmup: !quick,
+    warmupIterations: 1,
+    warmupTime: 0,
+    throws: true,
+  });
+  bench.add("task", task);
+  const [measured] = await bench.run();
+  const result = measured!.result;
+  if (result.state !== "completed") throw new Error(`A benchmark must complete: it is ${result.state}`);
+  return Math.max(result.latency.p50, Number.EPSILON);
 }

@@ -6,9 +6,10 @@
 
 import type { Command } from "commander";
 import { runBenchmarks } from "../bench/mod.ts";
+import type { Finish, Say } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>, say: (line: string) => void): void {
+export function declare(command: Command, finish: Finish, say: Say): void {
   command
     .option("--quick", "small sizes: whether it works, not how fast it is")
     .action((options: { readonly quick?: boolean }) => finish(run(options.quick === true, say)));
@@ -20,6 +21,8 @@ async function run(quick: boolean, say: (line: string) => void): Promise<Outcome
   return {
     exitCode: EXIT.ok,
     document: { benchmarks },
-    text: benchmarks.map(({ name, unit, value }) => `${name.padEnd(width)}  ${String(value).padStart(12)} ${unit}`).join("\n"),
+    text: benchmarks
+      .map(({ name, unit, value }) => `${name.padEnd(width)}  ${String(value).padStart(12)} ${unit}`)
+      .join("\n"),
   };
 }

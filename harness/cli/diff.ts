@@ -5,25 +5,30 @@
  */
 
 import { basename } from "node:path";
-import { Option, type Command } from "commander";
+import { type Command, Option } from "commander";
 import { EVENTS, type Event } from "../../engine/mod.ts";
 import { formatEvent, type Trace } from "../../traces/mod.ts";
 import { named, openTrace } from "../recording.ts";
 import { verifyTraces } from "../verify.ts";
+import { eventDocument } from "./event-document.ts";
+import type { Finish } from "./main.ts";
 import { wholeNumber } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
-import { eventDocument } from "./event-document.ts";
 
 interface Options {
   readonly around?: number;
   readonly context: number;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command
     .argument("<LEFT>", "a trace")
     .argument("<RIGHT>", "another trace")
-    .addOption(new Option("--around <EVENT>", "show this event of the guest stream, in place of the first difference").argParser(wholeNumber(0)))
+    .addOption(
+      new Option("--around <EVENT>", "show this event of the guest stream, in place of the first difference").argParser(
+        wholeNumber(0),
+      ),
+    )
     .addOption(new Option("--context <N>", "guest events to show before it").argParser(wholeNumber(0)).default(20))
     .action((left: string, right: string, options: Options) => finish(run(left, right, options)));
 }
@@ -44,7 +49,10 @@ async function run(leftPath: string, rightPath: string, options: Options): Promi
     const sides = [leftPath, rightPath].map((path, at) => ({ path, events: shown[at] ?? [] }));
     const text = sides.flatMap(({ path, events }) => [
       `${basename(path)}:`,
-      ...events.map(({ index, event }) => `${index === around && isGuest(event) ? ">" : " "} ${isGuest(event) ? String(index).padStart(9) : " ".repeat(9)}  ${formatEvent(event)}`),
+      ...events.map(
+        ({ index, event }) =>
+          `${index === around && isGuest(event) ? ">" : " "} ${isGuest(event) ? String(index).padStart(9) : " ".repeat(9)}  ${formatEvent(event)}`,
+      ),
       ...(events.length === 0 ? ["  has no events there"] : []),
     ]);
     return {

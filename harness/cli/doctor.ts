@@ -12,6 +12,7 @@ import { createMachine, native, strict } from "../../engine/mod.ts";
 import { cacheFolder } from "../guests/cache.ts";
 import { hutch } from "../guests/mod.ts";
 import { compiled, version } from "../installation.ts";
+import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 
 interface Check {
@@ -22,7 +23,7 @@ interface Check {
   readonly found: string;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command.action(() => finish(run()));
 }
 
@@ -32,25 +33,50 @@ async function run(): Promise<Outcome> {
   return {
     exitCode: ok ? EXIT.ok : EXIT.unexpected,
     document: { version, compiled, cache: cacheFolder(), ok, checks },
-    text: [`trapline ${version}, ${compiled ? "compiled" : "from its sources"}`, ...checks.map(({ name, ok: good, optional, found }) => `${good ? "ok      " : optional ? "missing " : "FAILED  "} ${name}: ${found}`)].join("\n"),
+    text: [
+      `trapline ${version}, ${compiled ? "compiled" : "from its sources"}`,
+      ...checks.map(
+        ({ name, ok: good, optional, found }) =>
+          `${good ? "ok      " : optional ? "missing " : "FAILED  "} ${name}: ${found}`,
+      ),
+    ].join("\n"),
   };
 }
 
 function runtime(): Check {
   const deno = versions["deno"];
-  if (deno !== undefined) return { name: "runtime", ok: Number.parseInt(deno, 10) >= 2, optional: false, found: `Deno ${deno}` };
+  if (deno !== undefined)
+    return { name: "runtime", ok: Number.parseInt(deno, 10) >= 2, optional: false, found: `Deno ${deno}` };
   const [major = 0, minor = 0] = versions.node.split(".").map(Number);
-  return { name: "runtime", ok: major > 20 || (major === 20 && minor >= 19), optional: false, found: `Node ${versions.node}; it takes 20.19 or later` };
+  return {
+    name: "runtime",
+    ok: major > 20 || (major === 20 && minor >= 19),
+    optional: false,
+    found: `Node ${versions.node}; it takes 20.19 or later`,
+  };
 }
 
 async function guestRuns(): Promise<Check> {
   const check = { name: "embedded guest", optional: false };
   try {
     const { kernel } = await hutch.running("true").load();
-    const machine = createMachine({ kernel, append: "true", memoryBytes: 64 << 20, rtcSeconds: 0, machineMode: false, profile: strict, technique: native, logging: false });
+    const machine = createMachine({
+      kernel,
+      append: "true",
+      memoryBytes: 64 << 20,
+      rtcSeconds: 0,
+      machineMode: false,
+      profile: strict,
+      technique: native,
+      logging: false,
+    });
     const stop = machine.run(20_000_000);
     const ok = stop.kind === "end" && stop.reason === "poweroff" && stop.code === 0;
-    return { ...check, ok, found: ok ? `powers off after ${machine.step} steps` : `stopped with ${JSON.stringify(stop)}` };
+    return {
+      ...check,
+      ok,
+      found: ok ? `powers off after ${machine.step} steps` : `stopped with ${JSON.stringify(stop)}`,
+    };
   } catch (error) {
     return { ...check, ok: false, found: (error as Error).message };
   }
@@ -58,7 +84,12 @@ async function guestRuns(): Promise<Check> {
 
 function typeStripping(): Check {
   const ok = versions["deno"] !== undefined || existsSync(new URL(import.meta.resolve("@swc/wasm-typescript")));
-  return { name: "type stripping", ok, optional: false, found: ok ? "experiment files may be TypeScript" : "the package @swc/wasm-typescript is missing; npm install" };
+  return {
+    name: "type stripping",
+    ok,
+    optional: false,
+    found: ok ? "experiment files may be TypeScript" : "the package @swc/wasm-typescript is missing; npm install",
+  };
 }
 
 function apt(): Check {
@@ -68,5 +99,10 @@ function apt(): Check {
   } catch {
     found = undefined; // Deno without leave to run it.
   }
-  return { name: "apt", ok: found !== undefined && found !== "", optional: true, found: found || "guests fetch needs --mirror URL" };
+  return {
+    name: "apt",
+    ok: found !== undefined && found !== "",
+    optional: true,
+    found: found || "guests fetch needs --mirror URL",
+  };
 }

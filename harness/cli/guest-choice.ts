@@ -17,7 +17,9 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
   const { guest, kernel, run, quick, append, memory, machineMode, firmware, initrd, dtb, disk } = options;
   if ((guest === undefined) === (kernel === undefined)) {
     const found = guest === undefined ? "there is neither" : "there are both";
-    throw new RangeError(`Cannot choose a guest as it takes one of --guest NAME and --kernel FILE: ${found}; trapline guests ls`);
+    throw new RangeError(
+      `Cannot choose a guest as it takes one of --guest NAME and --kernel FILE: ${found}; trapline guests ls`,
+    );
   }
   const own = {
     ...(append === undefined ? {} : { append }),
@@ -25,15 +27,23 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
     ...(machineMode === undefined ? {} : { machineMode }),
   };
   if (kernel !== undefined) {
-    if (run !== undefined) throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${kernel}; use --append`);
-    const files = Object.fromEntries(Object.entries({ firmware, initrd, dtb, disk }).filter(([, path]) => path !== undefined));
+    if (run !== undefined)
+      throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${kernel}; use --append`);
+    const files = Object.fromEntries(
+      Object.entries({ firmware, initrd, dtb, disk }).filter(([, path]) => path !== undefined),
+    );
     return fileGuest(kernel, { ...files, ...own });
   }
   const extra = Object.entries({ firmware, initrd, dtb, disk }).find(([, path]) => path !== undefined);
   if (extra !== undefined) {
-    throw new RangeError(`Cannot use --${extra[0]} as guest ${guest} brings its own files: name the kernel too, with --kernel FILE`);
+    throw new RangeError(
+      `Cannot use --${extra[0]} as guest ${guest} brings its own files: name the kernel too, with --kernel FILE`,
+    );
   }
-  return { ...guestNamed(guest!, { ...(run === undefined ? {} : { run }), ...(quick === undefined ? {} : { quick }) }), ...own };
+  return {
+    ...guestNamed(guest!, { ...(run === undefined ? {} : { run }), ...(quick === undefined ? {} : { quick }) }),
+    ...own,
+  };
 }
 
 /** Names for help texts. */

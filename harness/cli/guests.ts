@@ -9,10 +9,10 @@ import { cacheFolder } from "../guests/cache.ts";
 import { catalogue, guestNamed } from "../guests/catalogue.ts";
 import { fetchDebianFile } from "../guests/debian.ts";
 import { U_BOOT_FILE } from "../guests/u-boot.ts";
+import type { Finish, Say } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
-import type { Say } from "./trapline.ts";
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>, say: Say): void {
+export function declare(command: Command, finish: Finish, say: Say): void {
   command
     .command("ls")
     .description("list guests by name")
@@ -30,8 +30,13 @@ async function list(): Promise<Outcome> {
   const width = Math.max(...guests.map(({ name }) => name.length));
   return {
     exitCode: EXIT.ok,
-    document: { cache: cacheFolder(), guests: guests.map(({ name, what, ready, how }) => ({ name, what, ready, next: how === "" ? null : how })) },
-    text: guests.map(({ name, what, ready, how }) => `${name.padEnd(width)}  ${what}${ready ? "" : ` (first: ${how})`}`).join("\n"),
+    document: {
+      cache: cacheFolder(),
+      guests: guests.map(({ name, what, ready, how }) => ({ name, what, ready, next: how === "" ? null : how })),
+    },
+    text: guests
+      .map(({ name, what, ready, how }) => `${name.padEnd(width)}  ${what}${ready ? "" : ` (first: ${how})`}`)
+      .join("\n"),
   };
 }
 

@@ -84,8 +84,12 @@ export function parseSettings(settings: readonly string[]): Readonly<Record<stri
   const prices: Record<string, number> = {};
   for (const setting of settings) {
     const [, id = "", digits = ""] = /^cost\.([\w.-]+)=(\d+(?:\.\d+)?)$/.exec(setting) ?? [];
-    if (id === "") throw new RangeError(`Cannot set a price as that reads cost.PRICE=CYCLES, such as cost.trap.entry=800: it is ${JSON.stringify(setting)}`);
-    if (Object.hasOwn(prices, id)) throw new RangeError(`Cannot set cost.${id} as a price is set once: it is set twice`);
+    if (id === "")
+      throw new RangeError(
+        `Cannot set a price as that reads cost.PRICE=CYCLES, such as cost.trap.entry=800: it is ${JSON.stringify(setting)}`,
+      );
+    if (Object.hasOwn(prices, id))
+      throw new RangeError(`Cannot set cost.${id} as a price is set once: it is set twice`);
     prices[id] = Number(digits);
   }
   return prices;

@@ -13,11 +13,11 @@ import { parseInputScript } from "../input-script.ts";
 import type { RecordOptions, Tape } from "../record.ts";
 import { recordTo } from "../record-to.ts";
 import { chooseGuest } from "./guest-choice.ts";
+import type { Finish, Say } from "./main.ts";
 import { addGuestOptions, addRecordingOptions, type GuestOptions, type RecordingOptions } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 import { exitCodeOf, failureRemark, runDocument, runText } from "./run-document.ts";
-import type { Say } from "./trapline.ts";
 
 interface Options extends GuestOptions, RecordingOptions {
   readonly quick?: boolean;
@@ -27,7 +27,7 @@ interface Options extends GuestOptions, RecordingOptions {
   readonly json?: boolean;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>, say: Say): void {
+export function declare(command: Command, finish: Finish, say: Say): void {
   addRecordingOptions(addGuestOptions(command))
     .option("--quick", "a guest by name does less")
     .option("--input <FILE>", "an input script: expect, send and wait statements")
@@ -42,7 +42,8 @@ async function run(options: Options, say: Say): Promise<Outcome> {
     throw new RangeError("Cannot record as input comes from one place: there are both --input and -i");
   }
   const path = options.output ?? `${guest.name}.native.trace`;
-  const live = options.i === true ? new LiveInput((bytes) => (options.json === true ? stderr : stdout).write(bytes)) : undefined;
+  const live =
+    options.i === true ? new LiveInput((bytes) => (options.json === true ? stderr : stdout).write(bytes)) : undefined;
   const input = live ?? scriptOf(options.input);
   const release = live === undefined ? () => undefined : attach(live, say);
   const progress = new Progress(`recording ${guest.workload}`);
@@ -61,7 +62,9 @@ async function run(options: Options, say: Say): Promise<Outcome> {
   const exitCode = unfinished === undefined ? exitCodeOf(tape.ending) : EXIT.guest;
   const remark =
     failureRemark(guest.workload, tape) ??
-    (unfinished === undefined ? undefined : `${guest.workload} ended before its input script did: it stands at ${unfinished}`);
+    (unfinished === undefined
+      ? undefined
+      : `${guest.workload} ended before its input script did: it stands at ${unfinished}`);
   return {
     exitCode,
     document: runDocument(path, tape, exitCode),
@@ -71,7 +74,9 @@ async function run(options: Options, say: Say): Promise<Outcome> {
 }
 
 /** Options as the settings of a recording. */
-export function recordingSettings(options: RecordingOptions): Pick<RecordOptions, "rtcSeconds" | "checkpointEvery" | "maxSteps" | "profile"> {
+export function recordingSettings(
+  options: RecordingOptions,
+): Pick<RecordOptions, "rtcSeconds" | "checkpointEvery" | "maxSteps" | "profile"> {
   const { rtc, checkpointEvery, maxInstructions, profile } = options;
   return {
     ...(rtc === undefined ? {} : { rtcSeconds: rtc }),
@@ -87,7 +92,9 @@ function scriptOf(path: string | undefined): ConsoleInput | undefined {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new RangeError(`Cannot read the input script ${path} as it must be a readable file: ${reasonOf(error)}`, { cause: error });
+    throw new RangeError(`Cannot read the input script ${path} as it must be a readable file: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   return new ScriptedInput(parseInputScript(text, path));
 }

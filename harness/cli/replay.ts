@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Command } from "commander";
 import { basename } from "node:path";
+import type { Command } from "commander";
 import { techniqueNamed } from "../names.ts";
 import { openRecording } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
+import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 import { exitCodeOf, failureRemark, grouped, runDocument, runText } from "./run-document.ts";
@@ -18,7 +19,7 @@ interface Options {
   readonly output?: string;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command
     .argument("<TRACE>", "a recording")
     .option("--technique <NAME>", "the technique to run it under", "native")
@@ -31,7 +32,10 @@ async function run(path: string, options: Options): Promise<Outcome> {
   return replayOutcome(path, (onProgress) =>
     replayTo(openRecording(path), {
       technique,
-      files: { recorded: basename(path), replayed: basename(options.output ?? `${path.replace(/(\.[a-z]+)?\.trace$/, "")}.${technique.name}.trace`) },
+      files: {
+        recorded: basename(path),
+        replayed: basename(options.output ?? `${path.replace(/(\.[a-z]+)?\.trace$/, "")}.${technique.name}.trace`),
+      },
       onProgress,
       ...(options.output === undefined ? {} : { output: options.output }),
     }),
@@ -51,7 +55,9 @@ export async function replayOutcome(
     : !complete
       ? `The recording was cut short: the replay is equal up to step ${grouped(reached.steps)}, where it ends.`
       : failureRemark(path, reached);
-  const verdict = identity.equal ? `equal    to the recording, at every event and digest` : "differs  from the recording";
+  const verdict = identity.equal
+    ? `equal    to the recording, at every event and digest`
+    : "differs  from the recording";
   return {
     exitCode: code,
     document: runDocument(trace ?? path, reached, code, identity),

@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { Command } from "commander";
 import { join } from "node:path";
+import type { Command } from "commander";
 import { isDirectory } from "../files.ts";
 import { loadExperiment } from "../load-experiment.ts";
 import { readComparison } from "../run-experiment.ts";
+import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { comparisonDocument } from "./run.ts";
 import { writeReports } from "./write-reports.ts";
@@ -17,7 +18,7 @@ interface Options {
   readonly experiment?: string;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command
     .argument("<RESULTS>", "a folder that trapline run left, or an experiment's name")
     .option("--experiment <FILE>", "take the list of reports from this experiment; its own where it is left out")

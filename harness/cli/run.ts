@@ -12,7 +12,15 @@ import { loadExperiment } from "../load-experiment.ts";
 import { techniqueNamed } from "../names.ts";
 import { runExperiment } from "../run-experiment.ts";
 import { chooseGuest } from "./guest-choice.ts";
-import { addGuestOptions, addRecordingOptions, type GuestOptions, parseSettings, type RecordingOptions, wholeNumber } from "./options.ts";
+import type { Finish } from "./main.ts";
+import {
+  addGuestOptions,
+  addRecordingOptions,
+  type GuestOptions,
+  parseSettings,
+  type RecordingOptions,
+  wholeNumber,
+} from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 import { recordingSettings } from "./record.ts";
@@ -27,11 +35,16 @@ interface Options extends GuestOptions, RecordingOptions {
   readonly output?: string;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   addRecordingOptions(addGuestOptions(command.argument("<EXPERIMENT>", "a name that comes with trapline, or a file")))
     .option("--quick", "a guest by name does less")
     .option("--technique <LIST>", "techniques in place of the experiment's, such as native,full")
-    .option("--set <PRICE=CYCLES>", "a price in place of the cost model's, such as cost.trap.entry=800; may be repeated", (value: string, all: readonly string[]) => [...all, value], [])
+    .option(
+      "--set <PRICE=CYCLES>",
+      "a price in place of the cost model's, such as cost.trap.entry=800; may be repeated",
+      (value: string, all: readonly string[]) => [...all, value],
+      [],
+    )
     .addOption(new Option("--workers <N>", "replays at once").argParser(wholeNumber(1)).default(1))
     .option("-o, --output <FOLDER>", "where results go; results/EXPERIMENT where it is left out")
     .action((name: string, options: Options) => finish(run(name, options)));
@@ -41,7 +54,8 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
   const loaded = await loadExperiment(nameOrPath);
   const folder = options.output ?? join("results", loaded.name);
   const named = options.guest !== undefined || options.kernel !== undefined;
-  if (!named && options.run !== undefined) throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
+  if (!named && options.run !== undefined)
+    throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
   const guest = named ? chooseGuest(options) : options.quick === true ? quicker(loaded.experiment.guest) : undefined;
   const techniques = options.technique?.split(",").map((name) => techniqueNamed(name.trim()));
   const progress = new Progress(loaded.name);
@@ -57,7 +71,10 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
   const written = await writeReports(folder, comparison, loaded.experiment.reports);
   const workload = comparison.runs[0]!.workload;
   const guestCode = exitCodeOf(recorded.ending);
-  const unfinished = recorded.unfinished === undefined ? undefined : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
+  const unfinished =
+    recorded.unfinished === undefined
+      ? undefined
+      : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
   const exitCode = differences.length > 0 ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
   const remark = differences[0]?.firstDifference?.message ?? unfinished ?? failureRemark(workload, recorded);
   return {
@@ -70,7 +87,8 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
 
 /** The experiment's own guest, with fewer laps, where it is a program of hutch. */
 function quicker(guest: { readonly name: string; readonly binary?: string }): ReturnType<typeof chooseGuest> {
-  if (guest.binary !== "hutch") throw new RangeError(`Cannot hurry ${guest.name} as only hutch's programs have a quick form: leave --quick out`);
+  if (guest.binary !== "hutch")
+    throw new RangeError(`Cannot hurry ${guest.name} as only hutch's programs have a quick form: leave --quick out`);
   return chooseGuest({ guest: guest.name, quick: true });
 }
 

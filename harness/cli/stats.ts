@@ -8,11 +8,12 @@ import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { EVENTS, KINDS } from "../../engine/mod.ts";
 import { named, openTrace } from "../recording.ts";
+import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { grouped } from "./run-document.ts";
 import { storedRun } from "./stored-run.ts";
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command
     .argument("<TRACE>", "a trace")
     .option("--salvage", "read a damaged trace as far as it is good")
@@ -25,11 +26,14 @@ async function run(path: string, salvage: boolean): Promise<Outcome> {
     const { header } = trace;
     const counts = new Map<string, number>();
     for (const { kind } of trace.events()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    const sum = (stream: string) => KINDS.reduce((total, kind) => total + (EVENTS[kind].stream === stream ? (counts.get(kind) ?? 0) : 0), 0);
+    const sum = (stream: string) =>
+      KINDS.reduce((total, kind) => total + (EVENTS[kind].stream === stream ? (counts.get(kind) ?? 0) : 0), 0);
     const [guestEvents, machineEvents] = [sum("guest"), sum("machine")];
     const events = guestEvents + machineEvents;
     const bytes = statSync(path).size;
-    const byKind = Object.fromEntries(KINDS.flatMap((kind) => (counts.has(kind) ? [[kind, counts.get(kind)!] as const] : [])));
+    const byKind = Object.fromEntries(
+      KINDS.flatMap((kind) => (counts.has(kind) ? [[kind, counts.get(kind)!] as const] : [])),
+    );
     const { digest, instret, steps, ending } = storedRun(trace);
     const bytesPerEvent = events === 0 ? 0 : Math.round((bytes / events) * 100) / 100;
     const cut = trace.state === "prefix";

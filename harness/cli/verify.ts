@@ -10,16 +10,17 @@ import { techniqueNamed } from "../names.ts";
 import { named, openRecording, openTrace } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
 import { verifyTraces } from "../verify.ts";
+import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { replayOutcome } from "./replay.ts";
-import { storedRun } from "./stored-run.ts";
 import { runDocument } from "./run-document.ts";
+import { storedRun } from "./stored-run.ts";
 
 interface Options {
   readonly technique?: string;
 }
 
-export function declare(command: Command, finish: (outcome: Promise<Outcome>) => Promise<void>): void {
+export function declare(command: Command, finish: Finish): void {
   command
     .argument("<TRACE>", "a recording")
     .argument("[OTHER]", "a trace of another run, to be compared instead of running again")
@@ -46,7 +47,9 @@ function compareFiles(path: string, other: string, options: Options): Outcome {
   return {
     exitCode,
     document: runDocument(other, run, exitCode, identity),
-    text: identity.equal ? `${basename(path)} and ${basename(other)} are the same run, at every event and digest` : `${basename(path)} and ${basename(other)} differ`,
+    text: identity.equal
+      ? `${basename(path)} and ${basename(other)} are the same run, at every event and digest`
+      : `${basename(path)} and ${basename(other)} differ`,
     ...(identity.firstDifference === null ? {} : { remark: identity.firstDifference.message }),
   };
 }

@@ -17,9 +17,16 @@ export interface WrittenReports {
   readonly tables: readonly string[];
 }
 
-export async function writeReports(folder: string, comparison: Comparison, reports: readonly Report[]): Promise<WrittenReports> {
+export async function writeReports(
+  folder: string,
+  comparison: Comparison,
+  reports: readonly Report[],
+): Promise<WrittenReports> {
   // The harness knows only the part of an artifact that it needs; whoever makes the page needs all of it, and reports make all of it.
   const { files, artifacts } = await renderReport(comparison, reports as readonly RenderableReport[]);
   for (const { path, bytes } of files) writeWhole(join(folder, path), bytes);
-  return { report: join(folder, "report.html"), tables: artifacts.map(({ title, text }) => `${title}\n\n${text.trimEnd()}`) };
+  return {
+    report: join(folder, "report.html"),
+    tables: artifacts.map(({ title, text }) => `${title}\n\n${text.trimEnd()}`),
+  };
 }

@@ -38,7 +38,12 @@ export function catalogue(): readonly CatalogueEntry[] {
   const fetched = existsSync(cachedFile(U_BOOT_FILE.guest, U_BOOT_FILE.file));
   return [
     { name: "hutch", what: "the embedded kernel; --run says what it runs", ready: true, how: "" },
-    ...Object.entries(PROGRAMS).map(([name, { usual }]) => ({ name, what: `hutch running ${name} ${usual}`, ready: true, how: "" })),
+    ...Object.entries(PROGRAMS).map(([name, { usual }]) => ({
+      name,
+      what: `hutch running ${name} ${usual}`,
+      ready: true,
+      how: "",
+    })),
     {
       name: "u-boot",
       what: "Debian's U-Boot for supervisor mode, unmodified: version, sbi, poweroff at its prompt",
@@ -65,8 +70,11 @@ export function guestNamed(name: string, options: { readonly run?: string; reado
   }
   if (name !== uBoot.name) {
     const names = catalogue().map((entry) => entry.name);
-    throw new RangeError(`Cannot use guest "${name}" as it must be one of ${names.join(", ")}: it is none of them; trapline guests ls`);
+    throw new RangeError(
+      `Cannot use guest "${name}" as it must be one of ${names.join(", ")}: it is none of them; trapline guests ls`,
+    );
   }
-  if (run !== undefined) throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${name}`);
+  if (run !== undefined)
+    throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${name}`);
   return uBoot;
 }

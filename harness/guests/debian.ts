@@ -54,7 +54,9 @@ export async function fetchDebianFile(
   const folder = mkdtempSync(join(tmpdir(), "trapline-fetch-"));
   try {
     const archive =
-      options.mirror === undefined ? aptDownload(from, folder, options.say) : await mirrorDownload(from, folder, options.mirror, options.say);
+      options.mirror === undefined
+        ? aptDownload(from, folder, options.say)
+        : await mirrorDownload(from, folder, options.mirror, options.say);
     const bytes = unpack(from, join(folder, archive), folder);
     const path = cachedFile(from.guest, from.file);
     writeWhole(path, bytes);
@@ -102,7 +104,11 @@ function ownFolders(folder: string): string[] {
 }
 
 function apt(folder: string, args: readonly string[]): string {
-  const run = spawnSync("apt-get", ["-q", ...args], { cwd: folder, encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  const run = spawnSync("apt-get", ["-q", ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  });
   return `${run.stdout ?? ""}\n${run.stderr ?? ""}`;
 }
 
@@ -112,10 +118,17 @@ function lastLine(output: string): string {
   return lines.at(-1)?.slice(3).replace(/\.$/, "") ?? "";
 }
 
-async function mirrorDownload(from: DebianFile, folder: string, mirror: string, say: (line: string) => void): Promise<string> {
+async function mirrorDownload(
+  from: DebianFile,
+  folder: string,
+  mirror: string,
+  say: (line: string) => void,
+): Promise<string> {
   const root = mirror.replace(/\/+$/, "");
   if (!/^https?:\/\/[^/]/.test(root)) {
-    throw new RangeError(`Cannot fetch ${from.guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`);
+    throw new RangeError(
+      `Cannot fetch ${from.guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`,
+    );
   }
   say(`reading the index of ${root}`);
   const index = gunzipSync(await get(`${root}/dists/${SUITE}/main/binary-amd64/Packages.gz`)).toString("utf8");
@@ -123,7 +136,9 @@ async function mirrorDownload(from: DebianFile, folder: string, mirror: string, 
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(entry)?.[1];
   const [file, hash] = [field("Filename"), field("SHA256")];
   if (file === undefined || hash === undefined) {
-    throw new RangeError(`Cannot fetch ${from.guest} as ${root} must have the package ${from.package} in ${SUITE}: its index has none`);
+    throw new RangeError(
+      `Cannot fetch ${from.guest} as ${root} must have the package ${from.package} in ${SUITE}: its index has none`,
+    );
   }
   say(`fetching ${file}`);
   const bytes = await get(`${root}/${file}`);
@@ -143,7 +158,8 @@ async function get(address: string): Promise<Uint8Array> {
     const cause = (error as Error).cause ?? error;
     throw new RangeError(`Cannot fetch ${address} as the mirror must answer: ${reasonOf(cause)}`, { cause: error });
   }
-  if (!response.ok) throw new RangeError(`Cannot fetch ${address} as the mirror must have it: it answers ${response.status}`);
+  if (!response.ok)
+    throw new RangeError(`Cannot fetch ${address} as the mirror must have it: it answers ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -153,17 +169,23 @@ function unpack(from: DebianFile, archive: string, folder: string): Uint8Array {
   mkdirSync(out);
   if (works("dpkg-deb", "--version")) {
     const run = spawnSync("dpkg-deb", ["-x", archive, out], { encoding: "utf8" });
-    if (run.status !== 0) throw new RangeError(`Cannot unpack ${from.package} as it must be a Debian package: ${run.stderr.trim()}`);
+    if (run.status !== 0)
+      throw new RangeError(`Cannot unpack ${from.package} as it must be a Debian package: ${run.stderr.trim()}`);
   } else {
     const { name, bytes } = payload(readFileSync(archive), from.package);
     writeFileSync(join(folder, name), bytes);
     const run = spawnSync("tar", ["-xf", join(folder, name), "-C", out], { encoding: "utf8" });
-    if (run.status !== 0) throw new RangeError(`Cannot unpack ${from.package} as tar must read ${name}: ${run.stderr?.trim() ?? "there is no tar"}`);
+    if (run.status !== 0)
+      throw new RangeError(
+        `Cannot unpack ${from.package} as tar must read ${name}: ${run.stderr?.trim() ?? "there is no tar"}`,
+      );
   }
   try {
     return new Uint8Array(readFileSync(join(out, from.path)));
   } catch (error) {
-    throw new RangeError(`Cannot fetch ${from.guest} as ${from.package} must have ${from.path}: ${reasonOf(error)}`, { cause: error });
+    throw new RangeError(`Cannot fetch ${from.guest} as ${from.package} must have ${from.path}: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -53,7 +53,9 @@ export function readImage(what: keyof GuestImages | "device tree", path: string)
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new RangeError(`Cannot read the ${what} ${path} as it must be a readable file: ${reasonOf(error)}`, { cause: error });
+    throw new RangeError(`Cannot read the ${what} ${path} as it must be a readable file: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   if (bytes.length === 0) throw new RangeError(`Cannot use the ${what} ${path} as it must have content: it is empty`);
   return bytes;

@@ -260,7 +260,7 @@ static void handler(int number) {
   handled = number;
   handler_double = handler_double * 3.0 + 1.0;
   /* A fork stores the handler's floating-point registers where the interrupted code's were. */
-  if (fork() == 0) exit(0);
+  if (fork() == 0) system_call(SYS_EXIT, 0, 0, 0); /* without a flush of the parent's output */
   wait(NULL);
 }
 
