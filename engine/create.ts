@@ -49,6 +49,8 @@ export interface MachineConfig {
   /** Whether events are kept. Nothing about the run depends on it. */
   readonly logging: boolean;
   readonly tier?: Tier;
+  /** Jumps to a place before it is compiled, in the jit tier. */
+  readonly threshold?: number;
 }
 
 /** Where a raw image goes under an SBI, as QEMU and OpenSBI have it. */
@@ -72,7 +74,7 @@ export function createMachine(config: MachineConfig): Machine {
   const log = new Log({ enabled: config.logging });
   const schedule = new Schedule(position);
   const bus = new Bus(log, position);
-  const hart = new Hart({ memory, position, translations: new Translations(profile.translationCap), bus, tier: config.tier ?? "interpreter" });
+  const hart = new Hart({ memory, position, translations: new Translations(profile.translationCap), bus, tier: config.tier ?? "jit", ...(config.threshold === undefined ? {} : { threshold: config.threshold }) });
   const guest = new Privileged({ memory, position, stepsPerTick: profile.stepsPerTick });
   const platform = new Platform({ memory, position, log, schedule, bus, guest, hart, profile, machineMode: config.machineMode || config.firmware !== undefined });
   attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });

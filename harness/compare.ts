@@ -51,7 +51,7 @@ export function compare(options: CompareOptions): Comparison {
     experiment,
     question,
     guest: {
-      name: String(first.settings["name"] ?? first.guest),
+      name: String(first.settings.name ?? first.guest),
       images: first.images.map(({ role, sha256 }) => ({ name: role, sha256 })),
     },
     measure,

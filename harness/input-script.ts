@@ -66,11 +66,11 @@ function quoted(source: string, refuse: (found: string) => never): Uint8Array {
       bytes.push(...ENCODER.encode(character));
       continue;
     }
-    const escape = source[at] ?? "";
+    const escaped = source[at] ?? "";
     const hex = /^x([0-9a-fA-F]{2})/.exec(source.slice(at, at + 3));
     if (hex) bytes.push(Number.parseInt(hex[1]!, 16));
-    else if (ESCAPES[escape] !== undefined) bytes.push(ESCAPES[escape]);
-    else refuse(`the escape \\${escape}, which is none of \\n \\r \\t \\" \\\\ \\xNN`);
+    else if (ESCAPES[escaped] !== undefined) bytes.push(ESCAPES[escaped]);
+    else refuse(`the escape \\${escaped}, which is none of \\n \\r \\t \\" \\\\ \\xNN`);
     at += hex ? 3 : 1;
   }
   const behind = source.slice(at + 1).trim();
@@ -82,8 +82,8 @@ function quoted(source: string, refuse: (found: string) => never): Uint8Array {
 export function quote(text: Uint8Array): string {
   let out = "";
   for (const byte of text) {
-    const escape = Object.entries(ESCAPES).find(([, code]) => code === byte);
-    if (escape) out += `\\${escape[0]}`;
+    const named = Object.entries(ESCAPES).find(([, code]) => code === byte);
+    if (named) out += `\\${named[0]}`;
     else if (byte >= 32 && byte < 127) out += String.fromCharCode(byte);
     else out += `\\x${byte.toString(16).padStart(2, "0")}`;
   }

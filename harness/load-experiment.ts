@@ -7,7 +7,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { register } from "node:module";
 import { resolve } from "node:path";
-import { versions } from "node:process";
+import { env, versions } from "node:process";
 import { pathToFileURL } from "node:url";
 import { type Experiment, isExperiment } from "./experiment.ts";
 import type { HookData } from "./experiment-hooks.ts";
@@ -15,9 +15,9 @@ import { moduleUrl, packageExperiment, packageFile, packageRoot, publicModules }
 
 let hooked = false;
 
-/** Once, and on Node only: Deno strips types itself and has our names in its import map. */
+/** Once, and on Node only: Deno and vitest strip types themselves, and are told of our names in their own ways. */
 function hook(): void {
-  if (hooked || versions["deno"] !== undefined) return;
+  if (hooked || versions.deno !== undefined || env.VITEST !== undefined) return;
   hooked = true;
   const modules = Object.fromEntries(
     Object.entries(publicModules).map(([specifier, path]) => [specifier, moduleUrl(path).href]),

@@ -10,7 +10,7 @@ import { DivergenceError } from "./divergence.ts";
 import type { RunResult } from "./record.ts";
 import { differenceOf, namesOf, type Recording, type ReplayOptions, replay } from "./replay.ts";
 
-/** An answer, with what the replayed run came to; where it differs, that is where it was stopped. */
+/** An answer, as plain data, with what the replayed run came to; where it differs, that is where it was stopped. */
 export interface Verification {
   readonly identity: Identity;
   readonly run: RunResult;
@@ -25,8 +25,8 @@ export interface Verification {
  */
 export async function verify(recording: Recording, options: ReplayOptions = {}): Promise<Verification> {
   try {
-    const run = await replay(recording, options);
-    return { identity: run.identity, run, complete: run.complete };
+    const { identity, complete, digest, instret, steps, ending, console } = await replay(recording, options);
+    return { identity, run: { digest, instret, steps, ending, console }, complete };
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error;
     return {

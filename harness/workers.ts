@@ -14,7 +14,7 @@ import type { StoredVerification } from "./replay-task.ts";
 export function workerUrl(path: string): { readonly url: URL; readonly data: object } {
   const url = moduleUrl(path);
   // Node cannot start a worker from a .ts file: a small module that can registers a loader first, then imports the real one.
-  if (compiled || versions["deno"] !== undefined) return { url, data: {} };
+  if (compiled || versions.deno !== undefined) return { url, data: {} };
   return { url: new URL(`file://${packageFile("harness/worker-bootstrap.mjs")}`), data: { module: url.href } };
 }
 

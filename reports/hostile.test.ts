@@ -1,10 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Comparison, RunSummary } from "../harness/comparison.ts";
+import { csv } from "./csv.ts";
+import { visible } from "./escape.ts";
 import { exitsByReason } from "./exits-by-reason.ts";
 import { HOSTILE } from "./golden/hostile-text.ts";
 import { COMPARISON } from "./golden/null-syscall.ts";
+import { html } from "./html.ts";
+import { markdown } from "./markdown.ts";
 import { renderReport } from "./render-report.ts";
 import { costPerMark, slowdown } from "./slowdown.ts";
+import { drawSvg } from "./svg.ts";
+import { number, type Table, text } from "./table.ts";
 import { timeline } from "./timeline.ts";
 
 interface Parsed {
@@ -17,53 +23,44 @@ beforeAll(async () => {
   ({ JSDOM } = (await import("jsdom")) as { JSDOM: typeof JSDOM });
 });
 
-/** Puts a text everywhere where a guest, or whoever named a file, could put one. */
-function poisoned(text: string): Comparison {
-  const rename = (name: string) => (name === "syscall" ? text : name);
-  const byReason = { [`reason${text}`]: 3 };
+/** Puts texts, as `next` gives them, everywhere where a guest, or whoever named a file, could put one. */
+function poisoned(next: () => string): Comparison {
+  const [workload, mark, reason, label] = [next(), next(), next(), next()];
+  const byReason = Object.fromEntries([[reason, 3]]);
   const poison = (run: RunSummary): RunSummary => ({
     ...run,
-    workload: text,
-    binary: text,
-    digest: text,
-    trace: text,
+    workload,
+    binary: next(),
+    digest: next(),
+    trace: next(),
     exits: { total: 3, byReason },
-    identity: { level: "exact", equal: false, firstDifference: { event: 1, step: 1, message: text } },
-    marks: run.marks.map((mark) => ({ ...mark, name: rename(mark.name), exits: { total: 3, byReason } })),
+    identity: { level: "exact", equal: false, firstDifference: { event: 1, step: 1, message: next() } },
+    marks: run.marks.map((of) => ({
+      ...of,
+      name: of.name === "syscall" ? mark : of.name,
+      exits: { total: 3, byReason },
+    })),
     timeline: run.timeline && {
       ...run.timeline,
-      mark: text,
-      entries: run.timeline.entries.map((entry) => ({ ...entry, label: text })),
+      mark,
+      entries: run.timeline.entries.map((entry) => ({ ...entry, label })),
     },
   });
+  const { costModel } = COMPARISON;
   return {
     ...COMPARISON,
-    experiment: text,
-    question: text,
-    guest: { name: text, images: [{ name: text, sha256: text }] },
-    measure: text,
+    experiment: next(),
+    question: next(),
+    guest: { name: next(), images: [{ name: next(), sha256: next() }] },
+    measure: mark,
     costModel: {
-      ...COMPARISON.costModel,
-      name: text,
-      summary: text,
-      prices: COMPARISON.costModel.prices.map((price) => ({ ...price, source: text, unit: text })),
+      name: next(),
+      summary: next(),
+      prices: costModel.prices.map((price) => ({ ...price, source: next(), unit: next() })),
     },
     runs: COMPARISON.runs.map(poison),
-    caveats: [{ id: text, text }],
+    caveats: [{ id: next(), text: next() }],
   };
-}
-
-async function rendered(text: string) {
-  const comparison = poisoned(text);
-  const reports = [
-    slowdown({ baseline: "native" }),
-    exitsByReason(),
-    timeline({ between: text, laps: 2 }),
-    costPerMark({ baseline: "native" }),
-  ];
-  const { files, artifacts } = await renderReport(comparison, reports);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  return { comparison, artifacts, files: new Map(files.map(({ path, bytes }) => [path, decoder.decode(bytes)])) };
 }
 
 /** Every element with the names of its attributes, and the values of those that are not geometry. */
@@ -77,35 +74,111 @@ function skeleton(root: Document | Element): string[] {
   });
 }
 
-/** Characters that would be obeyed instead of being shown; line ends of our own files are taken out first. */
+const parsePage = (page: string) => new JSDOM(page).window.document;
+
+/** Characters that would be obeyed instead of being shown. */
 const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\p{Noncharacter_Code_Point}|\p{Default_Ignorable_Code_Point}/u;
+
+/** Our own line ends are no danger. */
+const expectShown = (content: string) => expect(content.replace(/\r?\n/g, "")).not.toMatch(OBEYED);
 
 describe("text that a guest chose", () => {
   test("is tried in at least 60 ways", () => {
     expect(new Set(HOSTILE).size).toBeGreaterThanOrEqual(60);
   });
 
-  test.each(HOSTILE)("adds no element and no attribute to the page, and is obeyed nowhere: %j", async (text) => {
-    const benign = await rendered("benign");
-    const { comparison, artifacts, files } = await rendered(text);
-    const page = files.get("report.html")!;
-    const { document, DOMParser: Parser } = new JSDOM(page).window;
-    expect(skeleton(document)).toEqual(skeleton(new JSDOM(benign.files.get("report.html")!).window.document));
+  let benign: readonly string[] = [];
+  test.each(HOSTILE)("adds no element and no attribute to the page: %j", (payload) => {
+    if (benign.length === 0)
+      benign = skeleton(
+        parsePage(
+          html(
+            poisoned(() => "benign"),
+            [],
+          ),
+        ),
+      );
+    const comparison = poisoned(() => payload);
+    const page = html(comparison, []);
+    const document = parsePage(page);
+    expect(skeleton(document)).toEqual(benign);
     expect(JSON.parse(document.getElementById("comparison")!.textContent!)).toEqual(
       JSON.parse(JSON.stringify(comparison)),
     );
-    for (const [path, content] of files) {
-      expect(content.replace(/\r?\n/g, ""), path).not.toMatch(OBEYED);
-      if (!path.endsWith(".svg")) continue;
-      const xml = new Parser().parseFromString(content, "image/svg+xml");
-      const same = new Parser().parseFromString(benign.files.get(path)!, "image/svg+xml");
-      expect(skeleton(xml), path).toEqual(skeleton(same));
+    expect(document.querySelector("h1")!.textContent).toBe(visible(payload));
+    expectShown(page);
+  });
+
+  test.each(HOSTILE)("ends no cell, row or line of a table, and begins no formula: %j", (payload) => {
+    const table: Table = {
+      columns: [
+        { title: payload, numeric: false },
+        { title: "n", numeric: true },
+      ],
+      rows: [[text(payload), number(1, String)]],
+    };
+    const [header, row, ...rest] = csv(table).split("\r\n");
+    expect([header!.endsWith(",n"), row!.endsWith(",1"), rest]).toEqual([true, true, [""]]);
+    expect(row).not.toMatch(/^"?[\s\u2400-\u2421]*[=+\-@]/);
+    expect(row!.replace(/""/g, "").match(/"/g)?.length ?? 0).toBe(/[",]/.test(visible(payload)) ? 2 : 0);
+    const lines = markdown(table).split("\n");
+    expect(lines).toHaveLength(4);
+    expect(lines[2]!.match(/(?<!\\)(?:\\\\)*\|/g)).toHaveLength(3);
+    expectShown(csv(table));
+    expectShown(markdown(table));
+  });
+
+  test("stays text in a figure, read as XML and as HTML", async () => {
+    const draw = (texts: readonly string[]) =>
+      drawSvg(
+        { name: "figure", title: texts.join(" "), description: texts.join(" "), width: 10, height: 10 },
+        (svg) => {
+          for (const payload of texts) svg.add("g", {}).add("text", { "data-text": payload }, payload);
+        },
+      );
+    const svg = await draw(HOSTILE);
+    const { DOMParser: Parser } = new JSDOM("").window;
+    const shown = HOSTILE.map(visible);
+    for (const root of [new Parser().parseFromString(svg, "image/svg+xml"), parsePage(svg)]) {
+      const texts = [...root.querySelectorAll("text")];
+      expect(texts.map((element) => element.textContent)).toEqual(shown);
+      expect(texts.map((element) => element.getAttribute("data-text"))).toEqual(shown);
+      expect(texts.every((element) => element.attributes.length === 1)).toBe(true);
+      // svg, title, desc, style, and for each payload a group with a text; a page adds html, head and body.
+      expect(root.querySelectorAll("svg, svg *").length).toBe(4 + 2 * HOSTILE.length);
+      expect(root.querySelectorAll("*").length).toBeLessThanOrEqual(7 + 2 * HOSTILE.length);
     }
-    for (const artifact of artifacts) {
-      expect(artifact.text.replaceAll("\n", "")).not.toMatch(OBEYED);
-      expect(artifact.text.split("\n").length, artifact.name).toBe(artifact.table.rows.length + 3);
-      // No record begins a formula, whether quoted or not.
-      expect(artifact.csv).not.toMatch(/(?:^|,|\n)"?[\s\u2400-\u2421]*[=+\-@][^\d,]/);
+    expectShown(svg);
+  });
+
+  test("changes no element in whole reports, wherever it stands", async () => {
+    const make = async (next: () => string) => {
+      const comparison = poisoned(next);
+      const between = comparison.measure!;
+      const reports = [
+        slowdown({ baseline: "native" }),
+        exitsByReason(),
+        timeline({ between, laps: 2 }),
+        costPerMark({ baseline: "native" }),
+      ];
+      const { files, artifacts } = await renderReport(comparison, reports);
+      return {
+        files: files.map(({ path, bytes }) => ({
+          path,
+          content: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+        })),
+        artifacts,
+      };
+    };
+    const plain = await make(() => "benign");
+    const expected = skeleton(parsePage(plain.files[0]!.content));
+    let place = 0;
+    for (let round = 0; round * 20 < HOSTILE.length; round++) {
+      place = round * 20;
+      const { files, artifacts } = await make(() => HOSTILE[place++ % HOSTILE.length]!);
+      expect(skeleton(parsePage(files[0]!.content))).toEqual(expected);
+      for (const { content } of files) expectShown(content);
+      for (const artifact of artifacts) expectShown(artifact.text);
     }
   });
 });

@@ -99,10 +99,10 @@ describe("a table", () => {
   test("lines up in Markdown, with its own marks escaped", () => {
     expect(markdown(fitted(table, "terminal"))).toBe(
       [
-        "| name           | cycles |",
-        "| -------------- | -----: |",
-        '| say "hi", you  |  1,235 |',
-        "| =1+1           |      \u2013 |",
+        "| name          | cycles |",
+        "| ------------- | -----: |",
+        '| say "hi", you |  1,235 |',
+        "| =1+1          |      \u2013 |",
         "| two\u240alines\\|\\* |      5 |",
         "",
       ].join("\n"),

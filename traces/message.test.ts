@@ -55,6 +55,16 @@ describe("message", () => {
     expect(refusal(bytes)).toMatch(/^Cannot read trace as it must /);
   });
 
+  test("refuses a whole message that is nested too deep, before it is unpacked", () => {
+    expect(refusal([...Array(7).fill(0x91), 0xc0])).toBeUndefined();
+    expect(refusal([...Array(8).fill(0x91), 0xc0])).toBe(
+      "Cannot read trace as it must be at most 8 deep: it is deeper",
+    );
+    expect(refusal([...Array(200_000).fill(0x91), 0xc0])).toBe(
+      "Cannot read trace as it must be at most 8 deep: it is deeper",
+    );
+  });
+
   test("any bytes are a message or are refused", () => {
     let messages = 0;
     fc.assert(

@@ -91,7 +91,7 @@ function checkMessage(bytes: Uint8Array, what: string): void {
         `byte ${place} is 0x${type.toString(16)}`,
       );
     at += skipped;
-    if (at > bytes.length || inside > bytes.length - at) {
+    if (at > bytes.length) {
       throw new TraceFormatError(rule, `what starts at byte ${place} does not fit in ${bytes.length} bytes`);
     }
     if (inside > 0) {

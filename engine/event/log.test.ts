@@ -102,12 +102,13 @@ describe("log", () => {
     log.append("input.console", 1, { data, request: 0 });
     data[0] = 9;
     const batch = log.drain();
-    log.append("mark", 2, { code: 1 });
+    log.append("input.console", 2, { data: Uint8Array.of(3), request: 1 });
     log.name("later");
     expect([...eventsOf(batch)]).toEqual([
       { kind: "input.console", step: 1, hart: 0, data: Uint8Array.of(1, 2), request: 0 },
     ]);
     expect(batch.names).toEqual([]);
+    expect([batch.blobs, log.drain().blobs]).toEqual([[Uint8Array.of(1, 2)], [Uint8Array.of(3)]]);
   });
 
   test("holds more events than its first buffer, whatever the length of the last record", () => {

@@ -37,6 +37,8 @@ export class DecodeCache {
   #used = 0;
   readonly #free: number[] = [];
   readonly #framed = new Set<number>();
+  /** 1 for each pool page with compiled regions. */
+  readonly #compiled = new Uint8Array(at.DECODE_POOL_PAGES);
   /** Called when slots that a fetch TLB may point at are gone. */
   onRelease: () => void = () => {};
 
@@ -55,7 +57,8 @@ export class DecodeCache {
     if (page < 0) {
       page = this.#take();
       const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
-      this.#memory.u8.fill(0, start, start + at.TRUE_OPS);
+      this.#memory.u8.fill(0, start, start + at.DECODED_PAGE_BYTES);
+      this.#compiled[page] = 0;
       this.#memory.u8[start + at.SLOTS_PER_PAGE * at.SLOT_BYTES] = at.OP_PAGE_END;
       this.#pageOf[frame] = page;
       this.#frameOf[page] = frame;
@@ -109,13 +112,38 @@ export class DecodeCache {
       const from = Math.max(0, (Math.max(physical, start) - start - 2) >> 1);
       const to = (Math.min(physical + length, start + 4096) - start + 1) >> 1;
       const slots = this.slots(frame);
+      if (this.#compiled[this.#pageOf[frame]!] !== 0) {
+        // A region may cover any byte of its page: all of the page's go.
+        this.#compiled[this.#pageOf[frame]!] = 0;
+        this.#memory.u8.fill(0, slots, slots + at.SLOTS_PER_PAGE * at.SLOT_BYTES);
+        this.#memory.u8.fill(0, slots + at.REGIONS, slots + at.DECODED_PAGE_BYTES);
+        continue;
+      }
       this.#memory.u8.fill(0, slots + from * at.SLOT_BYTES, slots + to * at.SLOT_BYTES);
     }
   }
 
+  /** Whether a slot holds an instruction of the table, with no region and no frame. */
+  isPlain(slot: number): boolean {
+    const op = this.#memory.u8[slot]!;
+    return op > 0 && op <= INSTRUCTIONS.length && this.#frameOf[this.#pageAt(slot)]! >= 0;
+  }
+  /** Makes a slot the entry of a compiled region. */
+  enter(slot: number, region: number): void {
+    const page = this.#pageAt(slot);
+    this.#compiled[page] = 1;
+    this.#hide(slot, at.OP_REGION);
+    const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+    this.#memory.u8[start + at.REGIONS + 2 * ((slot - start) >>> 3)] = (region + at.FIRST_REGION) & 0xff;
+    this.#memory.u8[start + at.REGIONS + 2 * ((slot - start) >>> 3) + 1] = (region + at.FIRST_REGION) >> 8;
+  }
+  #pageAt(slot: number): number {
+    return Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
+  }
+
   /** The physical address of the instruction that a slot stands for. */
   physicalOf(slot: number): number {
-    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
+    const page = this.#pageAt(slot);
     const index = (slot - at.DECODE_POOL - page * at.DECODED_PAGE_BYTES) >>> 3;
     return RAM_BASE + this.#frameOf[page]! * 4096 + index * 2;
   }
@@ -132,13 +160,19 @@ export class DecodeCache {
     }
   }
 
-  /** Keeps the slot's op aside and marks the slot as framed. */
-  #hide(slot: number): void {
+  /** Keeps the slot's op aside and puts one of the engine's own in its place. */
+  #hide(slot: number, op: number): void {
     const { u8 } = this.#memory;
-    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
-    const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
+    const start = at.DECODE_POOL + this.#pageAt(slot) * at.DECODED_PAGE_BYTES;
     u8[start + at.TRUE_OPS + ((slot - start) >>> 3)] = u8[slot]!;
-    u8[slot] = at.OP_FRAMED;
+    u8[slot] = op;
+  }
+  /** The op of the table that a slot stands for, whatever of the engine's own is in its place. */
+  trueOp(slot: number): number {
+    const op = this.#memory.u8[slot]!;
+    if (op !== at.OP_FRAMED && op !== at.OP_REGION) return op;
+    const start = at.DECODE_POOL + this.#pageAt(slot) * at.DECODED_PAGE_BYTES;
+    return this.#memory.u8[start + at.TRUE_OPS + ((slot - start) >>> 3)]!;
   }
 
   /** @returns The instruction's length, or 0 where a straight run ends. */
@@ -161,7 +195,7 @@ export class DecodeCache {
     u8[slot + 2] = rs1;
     u8[slot + 3] = rs2;
     i32[(slot + 4) >>> 2] = (slotImmediate(decoded) << 8) | (decoded.length * 4);
-    if (this.#framed.has(this.#memory.frame(physical)) && instruction.weight > 0) this.#hide(slot);
+    if (this.#framed.has(this.#memory.frame(physical)) && instruction.weight > 0) this.#hide(slot, at.OP_FRAMED);
     return instruction.effects.jumps ? 0 : decoded.length;
   }
 }

@@ -12,6 +12,7 @@ import { findInstruction } from "../isa/instructions.ts";
 import { ACCESS_CAUSE, MemoryAccess, PAGE_CAUSE, type PhysicalBus } from "./access.ts";
 import { DecodeCache, KIND_CSR, KIND_MARK, KIND_OF_OP, KIND_SYSTEM } from "./decode-cache.ts";
 import { CAUSE, type Environment, Evaluator, Trap } from "./evaluate.ts";
+import { Jit, regionTable } from "./jit.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter.ts";
 import * as at from "./layout.ts";
 import type { MachineMemory } from "./memory.ts";
@@ -23,7 +24,10 @@ import { frameOf, type Leaf, type Translations } from "./translations.ts";
 /** Why {@link Hart.run} returned. */
 export const STOP = { budget: 0, trap: 1, csr: 2, system: 3, mark: 4, device: 5 } as const;
 export type Stop = (typeof STOP)[keyof typeof STOP];
-export type Tier = "reference" | "interpreter";
+/** How plain instructions are carried out; nothing about a run depends on it. */
+export type Tier = "reference" | "interpreter" | "jit";
+/** Jumps to a place before it is compiled. */
+const HOT = 1000;
 
 /** Whether physical memory may be accessed (PMP); `whole` asks for every byte of the page. */
 export interface Protection {
@@ -75,6 +79,7 @@ export class Hart implements Environment {
   readonly walked: Walk = { steps: 0, level: 0 };
 
   readonly #core: InterpreterExports;
+  readonly #jit: Jit | undefined;
   readonly #tlb: TlbBanks;
   readonly #access: MemoryAccess;
   readonly #evaluator: Evaluator;
@@ -85,16 +90,18 @@ export class Hart implements Environment {
   #fetchViewer: Viewer = { user: false, sum: false, mxr: false };
   #dataViewer: Viewer = { user: false, sum: false, mxr: false };
 
-  constructor(options: { memory: MachineMemory; position: Position; translations: Translations; bus: PhysicalBus; tier: Tier }) {
+  constructor(options: { memory: MachineMemory; position: Position; translations: Translations; bus: PhysicalBus; tier: Tier; threshold?: number }) {
     this.memory = options.memory;
     this.position = options.position;
     this.translations = options.translations;
     this.tier = options.tier;
     this.x = new BigUint64Array(this.memory.wasm.buffer, at.X, 32);
     this.f = new BigUint64Array(this.memory.wasm.buffer, at.F, 32);
-    this.#core = instantiateInterpreter(this.memory.wasm);
+    const table = options.tier === "jit" ? regionTable() : undefined;
+    this.#core = instantiateInterpreter(this.memory.wasm, table === undefined ? 0 : (options.threshold ?? HOT), table);
     this.#tlb = new TlbBanks(this.memory);
     this.decoded = new DecodeCache(this.memory);
+    if (table !== undefined) this.#jit = new Jit(this.memory, this.decoded, table, this.#core);
     this.decoded.onRelease = () => this.#tlb.flush();
     this.translations.onDrop = () => this.#tlb.flush();
     this.#access = new MemoryAccess({
@@ -194,6 +201,7 @@ export class Hart implements Environment {
     if (this.tier === "reference") return this.#runReference(budget);
     const { u32 } = this.memory;
     let remaining = budget;
+    if (this.#jit?.waiting === true) this.#jit.compile();
     for (;;) {
       u32[at.BUDGET >>> 2] = remaining;
       const code = this.#core.run();
@@ -205,6 +213,9 @@ export class Hart implements Environment {
           return STOP.budget;
         case at.EXIT_FETCH:
           if (!this.#fillFetch()) return STOP.trap;
+          break;
+        case at.EXIT_HOT:
+          if (this.#jit?.note(u32[at.EXIT_SLOT >>> 2]!) === true) this.#jit.compile();
           break;
         case at.EXIT_DECODE:
           this.decoded.decode(u32[at.EXIT_SLOT >>> 2]!);
@@ -286,7 +297,7 @@ export class Hart implements Environment {
     const { u8, i32, u32 } = this.memory;
     const slot = u32[at.EXIT_SLOT >>> 2]!;
     const current = this.current;
-    current.op = u8[slot] === at.OP_FRAMED ? this.#trueOp(slot) : u8[slot]!;
+    current.op = this.decoded.trueOp(slot);
     current.rd = u8[slot + 1]! & 31;
     current.rs1 = u8[slot + 2]!;
     current.rs2 = u8[slot + 3]!;
@@ -297,11 +308,6 @@ export class Hart implements Environment {
     const wide = (low & 3) === 3;
     current.length = wide ? 4 : 2;
     current.bits = wide ? (low | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >>> 0 : low;
-  }
-  #trueOp(slot: number): number {
-    const page = Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);
-    const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
-    return this.memory.u8[start + at.TRUE_OPS + ((slot - start) >>> 3)]!;
   }
 
   #dispatch(): Stop {

@@ -8,13 +8,15 @@
  */
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import * as at from "./layout.ts";
+import type { Callees } from "./lower.ts";
 import {
-  ADDRESS, BUDGET, CODE, ENTRY, FETCH_TLB, Lowering, OP, PAGE_PC, PC_BIAS, READ_TLB, SLOT, SLOT_BASE, TARGET, TEMPORARIES, WRITE_TLB,
-  type Callees,
-} from "./lower.ts"; // biome-ignore format: a list of locals
+  ADDRESS, BUDGET, CODE, ENTRY, FETCH_TLB, OP, PAGE_PC, PC_BIAS, READ_TLB, SLOT, SLOT_BASE, SlotLowering, TARGET, TEMPORARIES, WRITE_TLB,
+} from "./lower-slot.ts"; // biome-ignore format: a list of locals
 import { floatFunctions } from "./float/lowering.ts";
+import { FLOAT_FUNCTIONS } from "./float/operation.ts";
+import { REGION_TYPE } from "./lower-region.ts";
 import { pageHashFunction } from "./page-hash.ts";
-import { assembleModule, block, br, brTable, type Code, type FunctionSpec, get, I32, I64, i32, i64, leave, loop, set, when } from "./wasm.ts";
+import { assembleModule, block, br, brTable, callIndirect, type Code, type FunctionSpec, get, I32, I64, i32, i64, leave, loop, set, tee, when } from "./wasm.ts";
 
 /** What the module exports. */
 export interface InterpreterExports {
@@ -34,6 +36,7 @@ const mulhu: FunctionSpec = (() => {
   return {
     params: [I64, I64],
     results: [I64],
+    export: "mulhu",
     locals: [I64, I64, I64],
     body: [
       set(low, i64.mul(lowOf(a), lowOf(b))),
@@ -48,6 +51,7 @@ const mulhu: FunctionSpec = (() => {
 function ownHandler(op: number, depth: { next: number; lookup: number; restart: number; again: number }): Code {
   const undo = set(BUDGET, i32.add(get(BUDGET), i32.const(1)));
   const exit = (code: number): Code => [set(CODE, i32.const(code)), br(depth.restart)];
+  const index = i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3));
   switch (op) {
     case at.OP_UNDECODED:
       return exit(at.EXIT_DECODE);
@@ -55,8 +59,20 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
       return [undo, set(TARGET, i64.add(get(PAGE_PC), i64.const(4096))), br(depth.lookup)];
     case at.OP_FRAMED: {
       // The true op's byte lies at the slot's index behind the page's slots.
-      const index = i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3));
       return [undo, set(OP, i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS)), br(depth.again)];
+    }
+    case at.OP_REGION: {
+      const trueOp = i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS);
+      const number = i32.sub(i32.load16U(i32.add(get(SLOT_BASE), i32.shl(index, i32.const(1))), at.REGIONS), i32.const(at.FIRST_REGION));
+      return [
+        undo,
+        set(CODE, callIndirect(number, get(BUDGET), get(PAGE_PC), get(READ_TLB), get(WRITE_TLB))),
+        // A region that could not complete its first instruction, or had no budget for its first block, leaves that to the interpreter.
+        when(i32.eq(get(CODE), get(BUDGET)), [set(BUDGET, i32.sub(get(BUDGET), i32.const(1))), set(OP, trueOp), br(depth.again + 1)]),
+        set(BUDGET, get(CODE)),
+        set(TARGET, i64.load(i32.const(0), at.PC)),
+        br(depth.lookup),
+      ];
     }
     case at.OP_ILLEGAL:
       return exit(at.EXIT_ILLEGAL);
@@ -68,7 +84,7 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
 function handler(op: number, callees: Callees, depth: { next: number; lookup: number; restart: number; again: number; jump: number }): Code {
   const instruction = INSTRUCTIONS[op - 1];
   if (instruction === undefined) return ownHandler(op, depth);
-  const lowering = new Lowering(callees, { restart: depth.restart, jump: depth.jump }, instruction.fields.includes("imm20"));
+  const lowering = new SlotLowering(callees, { restart: depth.restart, jump: depth.jump }, instruction.fields.includes("imm20"));
   instruction.semantics(lowering);
   if (lowering.evaluated) return lowering.body;
   return [
@@ -81,9 +97,14 @@ function handler(op: number, callees: Callees, depth: { next: number; lookup: nu
   ];
 }
 
-function runFunction(callees: Callees): FunctionSpec {
+/**
+ * The function `run`.
+ *
+ * @param threshold Jumps to a slot before it is called hot; 0 for an interpreter that counts none and knows no regions.
+ */
+function runFunction(callees: Callees, threshold: number): FunctionSpec {
   // Handlers in the order of their ops; ops without one share the last.
-  const ops = [at.OP_UNDECODED, ...INSTRUCTIONS.map((instruction) => instruction.op), at.OP_ILLEGAL, at.OP_STRADDLE, at.OP_FRAMED, at.OP_PAGE_END];
+  const ops = [at.OP_UNDECODED, ...INSTRUCTIONS.map((instruction) => instruction.op), at.OP_ILLEGAL, at.OP_STRADDLE, at.OP_FRAMED, at.OP_PAGE_END, ...(threshold > 0 ? [at.OP_REGION] : [])];
   const table = Array.from({ length: 256 }, (_, op) => Math.max(0, ops.indexOf(op)));
   // From handler i: the blocks of the later handlers lie around it, then $jump, $restart, $again, $next, $lookup, $exit.
   let dispatch: Code = brTable(get(OP), table, 0);
@@ -100,6 +121,23 @@ function runFunction(callees: Callees): FunctionSpec {
     i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),
     br(3), // $exit
   ];
+  // Where a jump lands: count it, unless a region starts there or the slot is hot already.
+  const heatAt = i32.add(get(SLOT_BASE), i32.shl(i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3)), i32.const(1)));
+  const count = (exit: number): Code =>
+    threshold === 0
+      ? []
+      : [
+          set(ENTRY, heatAt),
+          when(i32.ltU(tee(CODE, i32.load16U(get(ENTRY), at.REGIONS)), i32.const(threshold)), [
+            i32.store16(get(ENTRY), i32.add(get(CODE), i32.const(1)), at.REGIONS),
+            when(i32.eq(get(CODE), i32.const(threshold - 1)), [
+              i64.store(i32.const(0), pcHere, at.PC),
+              i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),
+              set(CODE, i32.const(at.EXIT_HOT)),
+              br(exit + 2),
+            ]),
+          ]),
+        ];
   const next: Code = [
     set(OP, i32.load8U(get(SLOT))),
     // Inside a frame there is no step boundary, so nothing stops there (T4).
@@ -113,7 +151,7 @@ function runFunction(callees: Callees): FunctionSpec {
       block([
         block(dispatch),
         // $jump: most targets lie on the same page.
-        when(i64.ltU(i64.xor(get(TARGET), get(PAGE_PC)), i64.const(4096)), [set(SLOT, toSlot(get(TARGET))), br(3)]),
+        when(i64.ltU(i64.xor(get(TARGET), get(PAGE_PC)), i64.const(4096)), [set(SLOT, toSlot(get(TARGET))), count(5), br(3)]),
         br(3), // $lookup
       ]),
       restart,
@@ -132,6 +170,7 @@ function runFunction(callees: Callees): FunctionSpec {
     set(SLOT_BASE, i32.load(get(ENTRY), 8)),
     set(PC_BIAS, i64.sub(get(PAGE_PC), i64.extendI32U(i32.shrU(get(SLOT_BASE), i32.const(2))))),
     set(SLOT, toSlot(get(TARGET))),
+    count(1),
     loop(next),
   ];
   return {
@@ -153,14 +192,27 @@ function runFunction(callees: Callees): FunctionSpec {
   };
 }
 
-let compiled: WebAssembly.Module | undefined;
+const modules = new Map<number, WebAssembly.Module>();
 
-/** Compiles the interpreter once, and instantiates it over a machine's memory. */
-export function instantiateInterpreter(memory: WebAssembly.Memory): InterpreterExports {
-  if (compiled === undefined) {
+/**
+ * Compiles the interpreter once for each threshold, and instantiates it over a machine's memory.
+ *
+ * @param threshold Jumps to a slot before `run` leaves with `EXIT_HOT`; 0: never, and regions are not run.
+ * @param table Where regions are, for a threshold above 0.
+ */
+export function instantiateInterpreter(memory: WebAssembly.Memory, threshold: number, table: WebAssembly.Table | undefined): InterpreterExports {
+  let module = modules.get(threshold);
+  if (module === undefined) {
     const float = floatFunctions(1, at.FFLAGS);
     const callees: Callees = { mulhu: 0, float: float.index };
-    compiled = new WebAssembly.Module(assembleModule({ functions: [mulhu, ...float.functions, runFunction(callees), pageHashFunction] }));
+    const exported = new Map(FLOAT_FUNCTIONS.map((name) => [float.index[name] - 1, name]));
+    const floats = float.functions.map((spec, i): FunctionSpec => {
+      const name = exported.get(i);
+      return name === undefined ? spec : { ...spec, export: name };
+    });
+    const functions = [mulhu, ...floats, runFunction(callees, threshold), pageHashFunction];
+    module = new WebAssembly.Module(assembleModule({ functions, ...(threshold > 0 ? { table: REGION_TYPE } : {}) }));
+    modules.set(threshold, module);
   }
-  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as InterpreterExports;
+  return new WebAssembly.Instance(module, { env: { memory, ...(table === undefined ? {} : { table }) } }).exports as unknown as InterpreterExports;
 }

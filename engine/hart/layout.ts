@@ -53,7 +53,10 @@ export const SLOT_BYTES = 8;
 export const SLOTS_PER_PAGE = 2048;
 /** Behind a page's slots and their sentinel: the true op of each slot whose op is {@link OP_FRAMED}. */
 export const TRUE_OPS = (SLOTS_PER_PAGE + 1) * SLOT_BYTES;
-export const DECODED_PAGE_BYTES = 0x4840;
+/** Then a u16 for each slot: how often it was jumped to, or the compiled region that starts there, from {@link FIRST_REGION}. */
+export const REGIONS = 0x4880;
+export const FIRST_REGION = 0x8000;
+export const DECODED_PAGE_BYTES = 0x5880;
 export const DECODE_POOL = 0x80000;
 export const DECODE_POOL_PAGES = 2048;
 
@@ -69,6 +72,8 @@ export const OP_FRAMED = 254;
 /** A 4-byte instruction whose second half lies on the next page: fetched anew each time. */
 export const OP_STRADDLE = 253;
 export const OP_ILLEGAL = 252;
+/** A compiled region starts here; the true op stands in {@link TRUE_OPS}. */
+export const OP_REGION = 251;
 
 /** Why `run` returned. */
 export const EXIT_BUDGET = 0;
@@ -79,3 +84,5 @@ export const EXIT_STORE = 4;
 /** The instruction is TypeScript's to carry out. */
 export const EXIT_EVALUATE = 5;
 export const EXIT_ILLEGAL = 6;
+/** A slot has been jumped to so often that compiling it may pay. */
+export const EXIT_HOT = 7;

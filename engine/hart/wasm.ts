@@ -145,7 +145,12 @@ export interface ModuleSpec {
   readonly functions: readonly FunctionSpec[];
   /** Mutable globals, numbered from 0, all starting at zero. */
   readonly globals?: readonly ValueType[];
+  /** The type of the functions in the table `env.table`, which is then imported; {@link callIndirect} calls them. */
+  readonly table?: { readonly params: readonly ValueType[]; readonly results: readonly ValueType[] };
 }
+
+/** Calls the table's function `index`. The table's type is numbered 0 in a module that has one. */
+export const callIndirect = (index: Code, ...args: Code[]): Code => [args, index, 0x11, 0, 0];
 
 const vector = (items: readonly Code[]): Code => [unsigned(items.length), items];
 const text = (value: string): Code => vector([...new TextEncoder().encode(value)]);
@@ -159,7 +164,10 @@ function section(id: number, content: Code): number[] {
 /** Assembles a module's bytes. */
 export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const imports = spec.imports ?? [];
-  const types = [...imports, ...spec.functions].map((f): Code => [0x60, vector([...f.params]), vector([...f.results])]);
+  const typed = [...(spec.table === undefined ? [] : [spec.table]), ...imports, ...spec.functions];
+  const types = typed.map((f): Code => [0x60, vector([...f.params]), vector([...f.results])]);
+  const first = spec.table === undefined ? 0 : 1;
+  const table: Code[] = spec.table === undefined ? [] : [[text("env"), text("table"), 1, 0x70, 0, 0]];
   const zero = (type: ValueType): Code => (type === I32 ? i32.const(0) : type === I64 ? i64.const(0) : [type === F32 ? 0x43 : 0x44, Array(type === F32 ? 4 : 8).fill(0)]);
   const bodies = spec.functions.map((f): Code => {
     const bytes: number[] = [];
@@ -170,8 +178,8 @@ export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const out = [
     [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     section(1, vector(types)),
-    section(2, vector([[text("env"), text("memory"), 2, 0, 1], ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(i)])])),
-    section(3, vector(spec.functions.map((_, i) => unsigned(imports.length + i)))),
+    section(2, vector([[text("env"), text("memory"), 2, 0, 1], ...table, ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(first + i)])])),
+    section(3, vector(spec.functions.map((_, i) => unsigned(first + imports.length + i)))),
     ...(spec.globals?.length ? [section(6, vector(spec.globals.map((type): Code => [type, 1, zero(type), 0x0b])))] : []),
     section(7, vector(exports)),
     section(10, vector(bodies)),

@@ -44,7 +44,7 @@ async function run(): Promise<Outcome> {
 }
 
 function runtime(): Check {
-  const deno = versions["deno"];
+  const deno = versions.deno;
   if (deno !== undefined)
     return { name: "runtime", ok: Number.parseInt(deno, 10) >= 2, optional: false, found: `Deno ${deno}` };
   const [major = 0, minor = 0] = versions.node.split(".").map(Number);
@@ -83,7 +83,7 @@ async function guestRuns(): Promise<Check> {
 }
 
 function typeStripping(): Check {
-  const ok = versions["deno"] !== undefined || existsSync(new URL(import.meta.resolve("@swc/wasm-typescript")));
+  const ok = versions.deno !== undefined || existsSync(new URL(import.meta.resolve("@swc/wasm-typescript")));
   return {
     name: "type stripping",
     ok,

@@ -55,7 +55,7 @@ const CODES_BY_NAME: Readonly<Record<string, Exclude<ExitCode, 0>>> = {
 export function failureOf(error: unknown): Failure {
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   const known = CODES_BY_NAME[name];
-  const ours = /^Cannot [^]+ as [^]+: /.test(message);
+  const ours = /^Cannot .+ as .+: /s.test(message);
   if (known === undefined && !ours) return { exitCode: EXIT.unexpected, message, next: null };
   return { exitCode: known ?? EXIT.usage, message, next: nextCommand(message) };
 }

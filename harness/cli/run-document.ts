@@ -50,10 +50,9 @@ export function consoleText(bytes: Uint8Array): string {
 
 /** The console for a terminal: control characters but tab and newline are shown, not obeyed. */
 export function consoleForTerminal(bytes: Uint8Array): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters in question
   return consoleText(bytes)
     .replace(/\r\n?/g, "\n")
-    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+    .replace(/\p{Cc}/gu, (c) => (c === "\n" || c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
 }
 
 /** A run as lines for people. */

@@ -51,17 +51,18 @@ export function declare(command: Command, finish: Finish): void {
 }
 
 async function run(nameOrPath: string, options: Options): Promise<Outcome> {
+  const overrides = parseSettings(options.set);
+  const techniques = options.technique?.split(",").map((name) => techniqueNamed(name.trim()));
   const loaded = await loadExperiment(nameOrPath);
   const folder = options.output ?? join("results", loaded.name);
   const named = options.guest !== undefined || options.kernel !== undefined;
   if (!named && options.run !== undefined)
     throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
   const guest = named ? chooseGuest(options) : options.quick === true ? quicker(loaded.experiment.guest) : undefined;
-  const techniques = options.technique?.split(",").map((name) => techniqueNamed(name.trim()));
   const progress = new Progress(loaded.name);
   const { comparison, recorded, differences } = await runExperiment(loaded, {
     folder,
-    overrides: parseSettings(options.set),
+    overrides,
     workers: options.workers,
     settings: recordingSettings(options),
     ...(guest === undefined ? {} : { guest }),

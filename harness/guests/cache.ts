@@ -11,7 +11,7 @@ import { env } from "node:process";
 /** The cache's folder; it need not exist. */
 export function cacheFolder(): string {
   // An empty variable counts as unset (XDG Base Directory Specification 0.8).
-  return env["TRAPLINE_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "trapline");
+  return env.TRAPLINE_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "trapline");
 }
 
 /** Where a fetched guest's file is kept. */

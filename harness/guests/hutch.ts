@@ -38,7 +38,6 @@ export const hutch: {
     const words = command.trim().split(/\s+/);
     if (words[0] === "")
       throw new RangeError('Cannot run hutch as it needs a command: it is empty; say --run "null-syscall 1000"');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is a range of codes
     if (/[^\x20-\x7e]/.test(command) || command.length >= ARGUMENT_BYTES) {
       throw new RangeError(
         `Cannot run hutch as its command must be printable ASCII of less than ${ARGUMENT_BYTES} bytes: it is ${JSON.stringify(command)}`,

@@ -78,6 +78,7 @@ export const HOSTILE: readonly string[] = [
   "constructor",
   "toString",
   "\\u003cb\\u003e",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: another language's template is the point.
   "${7*7} {{7*7}} <%= 7*7 %> $& $1 $`",
   "x".repeat(5000),
   "\u{1f600}".repeat(200),

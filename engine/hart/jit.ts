@@ -1,0 +1,100 @@
+/**
+ * The compiler tier: slots that are jumped to often become regions, compiled in batches.
+ *
+ * A region's entry slot gets an op of its own, so the interpreter runs the region where it would have run the instruction. When that happens
+ * changes nothing in a run: both leave the same state at every instruction count.
+ *
+ * @module
+ */
+import type { DecodeCache } from "./decode-cache.ts";
+import { FLOAT_FUNCTIONS, OPERANDS } from "./float/operation.ts";
+import { compileRegion } from "./lower-region.ts";
+import type { Callees } from "./lower.ts";
+import type { MachineMemory } from "./memory.ts";
+import { findRegion } from "./region.ts";
+import { assembleModule, type FunctionSpec, I32, I64, type ImportSpec } from "./wasm.ts";
+
+/** Regions in one module: a module of its own for each costs twenty times as much. */
+const BATCH = 64;
+/** Regions that may live at once; then all are thrown away. V8 ends the process, uncatchably, at some ten thousands of modules. */
+const MOST_REGIONS = 0x6000;
+const MOST_MODULES = 2000;
+
+/** What regions may call, in the order of their imports: the product's high half, then floating point. */
+const IMPORTS: readonly ImportSpec[] = [
+  { module: "core", name: "mulhu", params: [I64, I64], results: [I64] },
+  ...FLOAT_FUNCTIONS.map((name): ImportSpec => ({ module: "core", name, params: [...operandsOf(name), I32], results: [I64] })),
+];
+const CALLEES: Callees = {
+  mulhu: 0,
+  float: Object.fromEntries(FLOAT_FUNCTIONS.map((name, i) => [name, i + 1])),
+};
+
+export class Jit {
+  readonly #memory: MachineMemory;
+  readonly #decoded: DecodeCache;
+  readonly #table: WebAssembly.Table;
+  readonly #core: WebAssembly.ModuleImports;
+  #pending: number[] = [];
+  #regions = 0;
+  #modules = 0;
+  /** Regions compiled so far, for statistics. */
+  compiled = 0;
+
+  /** @param core The interpreter's exports, which regions call into. */
+  constructor(memory: MachineMemory, decoded: DecodeCache, table: WebAssembly.Table, core: object) {
+    this.#memory = memory;
+    this.#decoded = decoded;
+    this.#table = table;
+    this.#core = core as WebAssembly.ModuleImports;
+  }
+
+  /** Notes a hot slot. @returns Whether a batch is full. */
+  note(slot: number): boolean {
+    this.#pending.push(slot);
+    return this.#pending.length >= BATCH;
+  }
+  get waiting(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Compiles what was noted, as far as it is still there. */
+  compile(): void {
+    const slots = this.#pending;
+    this.#pending = [];
+    const entries: { readonly slot: number; readonly spec: FunctionSpec }[] = [];
+    for (const slot of slots) {
+      // The code may have changed since the slot was noted, or the slot may have been noted by a page before.
+      if (!this.#decoded.isPlain(slot)) continue;
+      const physical = this.#decoded.physicalOf(slot);
+      const region = findRegion(this.#memory, physical - (physical % 4096), physical % 4096);
+      if (region !== undefined) entries.push({ slot, spec: compileRegion(region, CALLEES, `r${entries.length}`) });
+    }
+    if (entries.length === 0) return;
+    if (this.#regions + entries.length > MOST_REGIONS || this.#modules >= MOST_MODULES) {
+      this.#decoded.clear();
+      this.#regions = 0;
+      this.#modules = 0;
+      return;
+    }
+    const module = new WebAssembly.Module(assembleModule({ imports: IMPORTS, functions: entries.map(({ spec }) => spec) }));
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory.wasm }, core: this.#core });
+    this.#modules++;
+    for (const [i, { slot }] of entries.entries()) {
+      const number = this.#regions++;
+      this.#table.set(number, exports[`r${i}`]);
+      this.#decoded.enter(slot, number);
+      this.compiled++;
+    }
+  }
+}
+
+/** An empty table for {@link Jit}, which the interpreter imports. */
+export function regionTable(): WebAssembly.Table {
+  return new WebAssembly.Table({ element: "anyfunc", initial: MOST_REGIONS });
+}
+
+function operandsOf(name: string): (typeof I64)[] {
+  const [operation] = name.split(".") as [keyof typeof OPERANDS];
+  return Array<typeof I64>(OPERANDS[operation]).fill(I64);
+}

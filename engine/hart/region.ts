@@ -1,0 +1,106 @@
+/**
+ * Regions: the blocks of straight code that can be reached from one entry without leaving its page.
+ *
+ * @module
+ */
+import { type Decoded, decodeAt } from "../isa/decode.ts";
+import type { MachineMemory } from "./memory.ts";
+
+/** Most instructions in a region: what compiles in a fraction of a millisecond. */
+const MOST = 256;
+
+export interface RegionInstruction {
+  /** Offset in the page, in bytes. */
+  readonly offset: number;
+  readonly decoded: Decoded;
+}
+
+/** Instructions with one way in and no branch but at the end. */
+export interface Block {
+  readonly offset: number;
+  readonly instructions: readonly RegionInstruction[];
+  /** Offset behind the last instruction, where control falls through to; the region may end there. */
+  readonly end: number;
+}
+
+export interface Region {
+  /** In order of offset. */
+  readonly blocks: readonly Block[];
+  /** Index of the block that the region is entered at. */
+  readonly entry: number;
+}
+
+/** Whether compiled code carries the instruction out; what it leaves to the interpreter ends a block. */
+function compilable({ instruction }: Decoded): boolean {
+  const { effects, mnemonic } = instruction;
+  if (effects.csr !== undefined || mnemonic === "mark") return false;
+  return effects.system === undefined || effects.system === "fence.i";
+}
+
+/** The offset that a jump or branch goes to, if it stays in the page. */
+export function targetOf({ offset, decoded }: RegionInstruction): number | undefined {
+  const { effects, fields } = decoded.instruction;
+  if (!effects.branches && !(effects.jumps && fields.includes("jimm20"))) return undefined;
+  const target = offset + decoded.imm;
+  return target >= 0 && target < 4096 ? target : undefined;
+}
+
+/**
+ * Finds the region of an entry.
+ *
+ * @param physical Address of the page. @param entry Offset of its first instruction.
+ * @returns undefined where there is nothing to compile.
+ */
+export function findRegion(memory: MachineMemory, physical: number, entry: number): Region | undefined {
+  const found = new Map<number, RegionInstruction>();
+  const leaders = new Set<number>([entry]);
+  const queue = [entry];
+  const bytes = memory.view(physical, 4096);
+  for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
+    for (let offset = start; offset < 4096 && !found.has(offset) && found.size < MOST; ) {
+      const low = bytes[offset]! | (bytes[offset + 1]! << 8);
+      const wide = (low & 3) === 3;
+      if (wide && offset === 4094) break;
+      const decoded = decodeAt(low, wide ? bytes[offset + 2]! | (bytes[offset + 3]! << 8) : 0);
+      if (decoded === undefined || !compilable(decoded)) break;
+      const instruction = { offset, decoded };
+      found.set(offset, instruction);
+      const { effects } = decoded.instruction;
+      const target = targetOf(instruction);
+      if (target !== undefined) {
+        leaders.add(target);
+        queue.push(target);
+      }
+      offset += decoded.length;
+      if (effects.jumps || effects.branches) leaders.add(offset);
+      // A call comes back behind itself, most likely: let that be in the region too.
+      if (effects.jumps && decoded.rd === 0) break;
+      if (effects.jumps) {
+        queue.push(offset);
+        break;
+      }
+    }
+  }
+  const blocks = assemble(found, leaders);
+  const index = blocks.findIndex((block) => block.offset === entry);
+  return index < 0 ? undefined : { blocks, entry: index };
+}
+
+function assemble(found: ReadonlyMap<number, RegionInstruction>, leaders: ReadonlySet<number>): Block[] {
+  const blocks: Block[] = [];
+  let current: RegionInstruction[] = [];
+  let end = -1;
+  const close = () => {
+    if (current.length > 0) blocks.push({ offset: current[0]!.offset, instructions: current, end });
+    current = [];
+  };
+  for (const offset of [...found.keys()].sort((a, b) => a - b)) {
+    // A gap, a leader, or an instruction that overlaps the last (reached by a jump into its middle) begins a block.
+    if (offset !== end || leaders.has(offset)) close();
+    const instruction = found.get(offset)!;
+    current.push(instruction);
+    end = offset + instruction.decoded.length;
+  }
+  close();
+  return blocks;
+}
