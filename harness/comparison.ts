@@ -14,6 +14,8 @@ export const CAUSES = ["guest", "trap", "privileged", "paging", "interrupt", "de
 export type Cause = (typeof CAUSES)[number];
 export type ByCause = Readonly<Record<Cause, number>>;
 
+export { causeOfExit } from "./costs/causes.ts";
+
 /** Words fixed by the command line's JSON. */
 export type TechniqueName = "native" | "full" | "rewriting" | "para" | "pre";
 export type VariantName = "" | "trap" | "inline";

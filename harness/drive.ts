@@ -10,6 +10,7 @@
 
 import type { LogBatch, Machine, MachineStop } from "../engine/mod.ts";
 import type { ConsoleInput } from "./console-input.ts";
+import { type ConsoleMark, ConsoleMarks } from "./console-marks.ts";
 
 /** Fewest steps between a checkpoint and one that a mark asks for. */
 export const MARK_CHECKPOINT_DISTANCE = 100_000;
@@ -38,6 +39,8 @@ export interface DriveOptions {
   /** The step budget (T5): the run ends `budget` there. */
   readonly maxSteps: number;
   readonly input: ConsoleInput;
+  /** Texts that make marks. */
+  readonly consoleMarks: readonly ConsoleMark[];
   /** Takes what was logged since the last call. False ends the drive at once, without an ending. */
   onBatch(batch: LogBatch): boolean;
   /** Told of progress after each slice. */
@@ -76,7 +79,11 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
     nextInput = input.nextStop(machine.step);
     return given;
   };
-  machine.onConsole = (bytes) => input.heard(bytes);
+  const marks = new ConsoleMarks(options.consoleMarks);
+  machine.onConsole = (bytes) => {
+    marks.heard(bytes);
+    input.heard(bytes);
+  };
 
   let slicesSincePause = 0;
   for (;;) {
@@ -95,7 +102,7 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
     const markDistance = lastCheckpoint + MARK_CHECKPOINT_DISTANCE;
     // A mark that begins one step short of the distance ends at it.
     machine.stopAtMarks = machine.step >= markDistance - 1;
-    machine.stopAtConsole = input.listening;
+    machine.stopAtConsole = input.listening || marks.watching;
     const stops = [machine.step + SLICE_STEPS, nextCheckpoint, maxSteps, nextInput];
     if (!machine.stopAtMarks) stops.push(markDistance - 1);
     if (!tampered) stops.push(tamper!.atStep);
@@ -105,11 +112,13 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
       throw new RangeError(`Cannot go on as the machine must stop at step ${until}: it is at step ${machine.step}`);
     }
     options.onProgress?.(machine.step);
+    const printed = marks.take();
+    for (const code of printed) machine.log.append("mark", machine.step, { code });
 
     if (machine.step >= nextCheckpoint) {
       nextCheckpoint += checkpointEvery;
       if (stop.kind !== "end") checkpoint();
-    } else if (stop.kind === "mark" && machine.step >= markDistance) {
+    } else if ((stop.kind === "mark" || printed.length > 0) && machine.step >= markDistance) {
       checkpoint();
     }
     if (stop.kind === "end") {
@@ -120,7 +129,7 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
       });
     }
     if (stop.kind === "console") {
-      nextInput = machine.step;
+      if (input.listening) nextInput = machine.step;
     } else if (stop.kind === "waiting") {
       if (!flush()) return undefined;
       if (!give(true)) {

@@ -7,6 +7,7 @@
 import { type Event, native } from "../engine/mod.ts";
 import { readTrace, type Trace, type TraceInput, type TraceSink, TraceWriter } from "../traces/mod.ts";
 import { type ConsoleInput, NO_INPUT, ScriptedInput } from "./console-input.ts";
+import { unpackConsoleMarks } from "./console-marks.ts";
 import { drive, type Ending } from "./drive.ts";
 import type { Guest } from "./guests/mod.ts";
 import { parseInputScript } from "./input-script.ts";
@@ -96,6 +97,7 @@ export async function record(options: RecordOptions): Promise<Tape> {
     checkpointEvery: header.checkpointEvery,
     maxSteps: header.maxSteps,
     input,
+    consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
       writer.append(batch);
       return true;

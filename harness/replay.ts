@@ -19,6 +19,7 @@ import {
 } from "../traces/mod.ts";
 import type { FirstDifference, Identity } from "./comparison.ts";
 import { RecordedInput } from "./console-input.ts";
+import { unpackConsoleMarks } from "./console-marks.ts";
 import { DivergenceError } from "./divergence.ts";
 import { drive, type Tamper } from "./drive.ts";
 import type { Guest } from "./guests/mod.ts";
@@ -87,6 +88,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
     checkpointEvery: header.checkpointEvery,
     maxSteps: header.maxSteps,
     input,
+    consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
       writer.append(batch);
       // Behind the end of a recording that was cut short, one more event is no difference: the rest is not known.

@@ -29,6 +29,8 @@ export interface RunExperimentOptions {
   /** In place of the experiment's own. */
   readonly guest?: Guest;
   readonly techniques?: readonly Technique[];
+  /** The mark whose laps are compared, in place of the experiment's own. */
+  readonly measure?: string;
   /** Prices to use in place of the model's. */
   readonly overrides?: Overrides;
   /** Replays at once; 1 runs them in this thread, one after the other. */
@@ -91,7 +93,7 @@ export async function runExperiment(
       identity,
     })),
   ];
-  const measure = measureFor(guest, experiment.measure);
+  const measure = options.measure ?? measureFor(guest, experiment.measure);
   const comparison = compare({
     experiment: name,
     question: experiment.question,
@@ -107,7 +109,7 @@ export async function runExperiment(
 
 /** Another guest makes other marks: it is compared by them only where it has the one that is asked for. */
 function measureFor(guest: Guest, measure: string | undefined): string | null {
-  return measure !== undefined && Object.hasOwn(guest.marks ?? {}, measure) ? measure : null;
+  return measure !== undefined && Object.hasOwn({ ...guest.marks, ...guest.consoleMarks }, measure) ? measure : null;
 }
 
 /** A job for each technique but the recorded one. */

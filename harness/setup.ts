@@ -6,6 +6,7 @@
 
 import { createMachine, type Machine, type MachineConfig, native, type Technique } from "../engine/mod.ts";
 import type { ImageRole, TraceHeader } from "../traces/mod.ts";
+import { numberConsoleMarks, packConsoleMarks } from "./console-marks.ts";
 import { DEFAULT_MEMORY_BYTES, type Guest, type GuestImages } from "./guests/mod.ts";
 import { version } from "./installation.ts";
 import { profileNamed } from "./names.ts";
@@ -46,6 +47,7 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   const images = await guest.load();
   const technique = settings.technique ?? native;
   const present = ROLES.filter((role) => images[role] !== undefined);
+  const texts = numberConsoleMarks(guest.consoleMarks ?? {}, Object.values(guest.marks ?? {}));
   const binary = guest.binary ?? sha256(images.kernel);
   const unnamed: Omit<TraceHeader, "devices"> = {
     engineVersion: version,
@@ -64,8 +66,11 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
     machineMode: guest.machineMode ?? false,
     checkpointEvery: settings.checkpointEvery ?? DEFAULT_CHECKPOINT_EVERY,
     maxSteps: settings.maxSteps ?? DEFAULT_MAX_STEPS,
-    marks: Object.entries(guest.marks ?? {}).map(([name, id]) => ({ id, name })),
-    settings: { name: guest.name },
+    marks: [
+      ...Object.entries(guest.marks ?? {}).map(([name, id]) => ({ id, name })),
+      ...texts.map(({ id, name }) => ({ id, name })),
+    ],
+    settings: { name: guest.name, ...(texts.length === 0 ? {} : { consoleMarks: packConsoleMarks(texts) }) },
   };
   checkRange("checkpointEvery", unnamed.checkpointEvery, 1000);
   checkRange("maxSteps", unnamed.maxSteps, 1);

@@ -16,11 +16,17 @@ describe("replays in worker threads", () => {
   test("T21: write the bytes that one thread writes", async () => {
     await recorded;
     const jobs = (lane: string): ReplayJob[] =>
-      ["full", "native"].map((name) => ({ recording, technique: { name }, output: join(folder, `${name}.${lane}.trace`) }));
+      ["full", "native"].map((name) => ({
+        recording,
+        technique: { name },
+        output: join(folder, `${name}.${lane}.trace`),
+      }));
     const alone = [];
     for (const job of jobs("alone")) alone.push(await runJob(job, () => undefined));
     const together = await runInWorkers(jobs("together"), 2, () => undefined);
-    expect(together.map(({ identity, run }) => [identity.equal, run.digest])).toEqual(alone.map(({ run }) => [true, run.digest]));
+    expect(together.map(({ identity, run }) => [identity.equal, run.digest])).toEqual(
+      alone.map(({ run }) => [true, run.digest]),
+    );
     for (const name of ["full", "native"]) {
       const [one, two] = ["alone", "together"].map((lane) => readFileSync(join(folder, `${name}.${lane}.trace`)));
       expect(Buffer.compare(one!, two!)).toBe(0);
@@ -29,7 +35,13 @@ describe("replays in worker threads", () => {
 
   test("pass on what a job throws, with its name", async () => {
     await recorded;
-    const job = { recording: join(folder, "nowhere.trace"), technique: { name: "full" }, output: join(folder, "never.trace") };
-    await expect(runInWorkers([job], 2, () => undefined)).rejects.toThrow(/^Cannot open .*nowhere\.trace as it must be a readable trace/);
+    const job = {
+      recording: join(folder, "nowhere.trace"),
+      technique: { name: "full" },
+      output: join(folder, "never.trace"),
+    };
+    await expect(runInWorkers([job], 2, () => undefined)).rejects.toThrow(
+      /^Cannot open .*nowhere\.trace as it must be a readable trace/,
+    );
   });
 });

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { CAUSES, type Comparison } from "../harness/comparison.ts";
-import { causeOfExit } from "../harness/costs/causes.ts";
+import { CAUSES, type Comparison, causeOfExit } from "../harness/comparison.ts";
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
 import { causeItems, drawLegend, layLegend } from "./legend.ts";

@@ -36,7 +36,8 @@ th,td{padding:.35rem .6rem;border-bottom:1px solid var(--rule);text-align:left;v
 th{font-weight:600;border-bottom-color:var(--quiet);white-space:normal;vertical-align:bottom}
 .number{text-align:right}
 td.wide{white-space:normal;min-width:18rem}
-code{font:.8125rem ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere;white-space:normal}
+code{font:.8125rem ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+td code{white-space:nowrap}
 .equal{color:var(--good);font-weight:600}
 .differs{color:var(--bad);font-weight:600}
 @media print{main{max-width:none;padding:0}figure,table{break-inside:avoid}}

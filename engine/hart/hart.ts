@@ -201,7 +201,7 @@ export class Hart implements Environment {
     if (this.tier === "reference") return this.#runReference(budget);
     const { u32 } = this.memory;
     let remaining = budget;
-    if (this.#jit?.waiting === true) this.#jit.compile();
+    if (this.#jit?.due(this.position.step) === true) this.#jit.compile();
     for (;;) {
       u32[at.BUDGET >>> 2] = remaining;
       const code = this.#core.run();
@@ -215,7 +215,8 @@ export class Hart implements Environment {
           if (!this.#fillFetch()) return STOP.trap;
           break;
         case at.EXIT_HOT:
-          if (this.#jit?.note(u32[at.EXIT_SLOT >>> 2]!) === true) this.#jit.compile();
+          this.#jit?.note(u32[at.EXIT_SLOT >>> 2]!, this.position.step);
+          if (this.#jit?.due(this.position.step) === true) this.#jit.compile();
           break;
         case at.EXIT_DECODE:
           this.decoded.decode(u32[at.EXIT_SLOT >>> 2]!);

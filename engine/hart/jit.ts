@@ -16,19 +16,37 @@ import { assembleModule, type FunctionSpec, I32, I64, type ImportSpec } from "./
 
 /** Regions in one module: a module of its own for each costs twenty times as much. */
 const BATCH = 64;
+/** Steps after which a batch is compiled though it is not full, so that a lone hot loop does not wait for company. */
+const PATIENCE = 500_000;
 /** Regions that may live at once; then all are thrown away. V8 ends the process, uncatchably, at some ten thousands of modules. */
 const MOST_REGIONS = 0x6000;
 const MOST_MODULES = 2000;
 
-/** What regions may call, in the order of their imports: the product's high half, then floating point. */
-const IMPORTS: readonly ImportSpec[] = [
-  { module: "core", name: "mulhu", params: [I64, I64], results: [I64] },
-  ...FLOAT_FUNCTIONS.map((name): ImportSpec => ({ module: "core", name, params: [...operandsOf(name), I32], results: [I64] })),
-];
-const CALLEES: Callees = {
-  mulhu: 0,
-  float: Object.fromEntries(FLOAT_FUNCTIONS.map((name, i) => [name, i + 1])),
-};
+const MULHU: ImportSpec = { module: "core", name: "mulhu", params: [I64, I64], results: [I64] };
+const FLOATS = new Map(FLOAT_FUNCTIONS.map((name): [string, ImportSpec] => [name, { module: "core", name, params: [...operandsOf(name), I32], results: [I64] }]));
+
+/** Functions that a module's regions call, imported as they are first named: most modules need none. */
+class Imports implements Callees {
+  readonly list: ImportSpec[] = [];
+  readonly #numbers = new Map<ImportSpec, number>();
+  readonly float: Readonly<Record<string, number>>;
+
+  constructor() {
+    const number = (spec: ImportSpec) => this.#number(spec);
+    this.float = new Proxy({}, { get: (_, name) => (typeof name === "string" && FLOATS.has(name) ? number(FLOATS.get(name)!) : undefined) });
+  }
+  get mulhu(): number {
+    return this.#number(MULHU);
+  }
+  #number(spec: ImportSpec): number {
+    let number = this.#numbers.get(spec);
+    if (number === undefined) {
+      number = this.list.push(spec) - 1;
+      this.#numbers.set(spec, number);
+    }
+    return number;
+  }
+}
 
 export class Jit {
   readonly #memory: MachineMemory;
@@ -36,6 +54,7 @@ export class Jit {
   readonly #table: WebAssembly.Table;
   readonly #core: WebAssembly.ModuleImports;
   #pending: number[] = [];
+  #since = 0;
   #regions = 0;
   #modules = 0;
   /** Regions compiled so far, for statistics. */
@@ -49,26 +68,28 @@ export class Jit {
     this.#core = core as WebAssembly.ModuleImports;
   }
 
-  /** Notes a hot slot. @returns Whether a batch is full. */
-  note(slot: number): boolean {
+  /** Notes a hot slot. @param step Where the run is. */
+  note(slot: number, step: number): void {
+    if (this.#pending.length === 0) this.#since = step;
     this.#pending.push(slot);
-    return this.#pending.length >= BATCH;
   }
-  get waiting(): boolean {
-    return this.#pending.length > 0;
+  /** Whether it is time to compile what was noted. */
+  due(step: number): boolean {
+    return this.#pending.length >= BATCH || (this.#pending.length > 0 && step - this.#since > PATIENCE);
   }
 
   /** Compiles what was noted, as far as it is still there. */
   compile(): void {
     const slots = this.#pending;
     this.#pending = [];
+    const imports = new Imports();
     const entries: { readonly slot: number; readonly spec: FunctionSpec }[] = [];
     for (const slot of slots) {
       // The code may have changed since the slot was noted, or the slot may have been noted by a page before.
       if (!this.#decoded.isPlain(slot)) continue;
       const physical = this.#decoded.physicalOf(slot);
       const region = findRegion(this.#memory, physical - (physical % 4096), physical % 4096);
-      if (region !== undefined) entries.push({ slot, spec: compileRegion(region, CALLEES, `r${entries.length}`) });
+      if (region !== undefined) entries.push({ slot, spec: compileRegion(region, imports, `r${entries.length}`) });
     }
     if (entries.length === 0) return;
     if (this.#regions + entries.length > MOST_REGIONS || this.#modules >= MOST_MODULES) {
@@ -77,7 +98,7 @@ export class Jit {
       this.#modules = 0;
       return;
     }
-    const module = new WebAssembly.Module(assembleModule({ imports: IMPORTS, functions: entries.map(({ spec }) => spec) }));
+    const module = new WebAssembly.Module(assembleModule({ imports: imports.list, functions: entries.map(({ spec }) => spec) }));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory.wasm }, core: this.#core });
     this.#modules++;
     for (const [i, { slot }] of entries.entries()) {

@@ -116,9 +116,29 @@ export const drop = (value: Code): Code => [value, 0x1a];
 export const leave = (value: Code = []): Code => [value, 0x0f];
 export const unreachable: Code = 0x00;
 
-function flatten(code: Code, into: number[]): void {
-  if (typeof code === "number") into.push(code);
-  else for (const part of code) flatten(part, into);
+/** Where code is flattened to; it grows and is kept. */
+let buffer = new Uint8Array(1 << 16);
+let filled = 0;
+
+function flatten(code: Code): void {
+  if (typeof code === "number") {
+    if (filled === buffer.length) {
+      const larger = new Uint8Array(2 * buffer.length);
+      larger.set(buffer);
+      buffer = larger;
+    }
+    buffer[filled++] = code;
+    return;
+  }
+  for (let i = 0; i < code.length; i++) flatten(code[i]!);
+}
+/** The bytes of code, behind their length. */
+function measured(code: Code): Uint8Array {
+  const start = filled;
+  flatten(code);
+  const bytes = buffer.slice(start, filled);
+  filled = start;
+  return bytes;
 }
 
 /** One function of a module. Locals are numbered behind the parameters. */
@@ -152,13 +172,24 @@ export interface ModuleSpec {
 /** Calls the table's function `index`. The table's type is numbered 0 in a module that has one. */
 export const callIndirect = (index: Code, ...args: Code[]): Code => [args, index, 0x11, 0, 0];
 
+/** Locals as runs of one type. */
+function runs(locals: readonly ValueType[]): Code[] {
+  const out: [number, ValueType][] = [];
+  for (const type of locals) {
+    const last = out.at(-1);
+    if (last?.[1] === type) last[0]++;
+    else out.push([1, type]);
+  }
+  return out.map(([count, type]): Code => [unsigned(count), type]);
+}
+
 const vector = (items: readonly Code[]): Code => [unsigned(items.length), items];
 const text = (value: string): Code => vector([...new TextEncoder().encode(value)]);
 
-function section(id: number, content: Code): number[] {
-  const bytes: number[] = [];
-  flatten(content, bytes);
-  return [id, ...unsigned(bytes.length)].concat(bytes);
+function section(id: number, content: Code | readonly Uint8Array[]): Uint8Array[] {
+  const parts = content instanceof Array && content[0] instanceof Uint8Array ? (content as readonly Uint8Array[]) : [measured(content as Code)];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return [Uint8Array.from([id, ...unsigned(length)]), ...parts];
 }
 
 /** Assembles a module's bytes. */
@@ -169,20 +200,19 @@ export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const first = spec.table === undefined ? 0 : 1;
   const table: Code[] = spec.table === undefined ? [] : [[text("env"), text("table"), 1, 0x70, 0, 0]];
   const zero = (type: ValueType): Code => (type === I32 ? i32.const(0) : type === I64 ? i64.const(0) : [type === F32 ? 0x43 : 0x44, Array(type === F32 ? 4 : 8).fill(0)]);
-  const bodies = spec.functions.map((f): Code => {
-    const bytes: number[] = [];
-    flatten([vector(f.locals.map((type): Code => [1, type])), f.body, 0x0b], bytes);
-    return [unsigned(bytes.length), bytes];
+  const bodies = spec.functions.flatMap((f): Uint8Array[] => {
+    const bytes = measured([vector(runs(f.locals)), f.body, 0x0b]);
+    return [Uint8Array.from(unsigned(bytes.length)), bytes];
   });
   const exports = spec.functions.flatMap((f, i): Code[] => (f.export === undefined ? [] : [[text(f.export), 0, unsigned(imports.length + i)]]));
   const out = [
-    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    section(1, vector(types)),
-    section(2, vector([[text("env"), text("memory"), 2, 0, 1], ...table, ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(first + i)])])),
-    section(3, vector(spec.functions.map((_, i) => unsigned(first + imports.length + i)))),
-    ...(spec.globals?.length ? [section(6, vector(spec.globals.map((type): Code => [type, 1, zero(type), 0x0b])))] : []),
-    section(7, vector(exports)),
-    section(10, vector(bodies)),
+    Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0),
+    ...section(1, vector(types)),
+    ...section(2, vector([[text("env"), text("memory"), 2, 0, 1], ...table, ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(first + i)])])),
+    ...section(3, vector(spec.functions.map((_, i) => unsigned(first + imports.length + i)))),
+    ...(spec.globals?.length ? section(6, vector(spec.globals.map((type): Code => [type, 1, zero(type), 0x0b]))) : []),
+    ...section(7, vector(exports)),
+    ...section(10, [Uint8Array.from(unsigned(spec.functions.length)), ...bodies]),
   ];
   let length = 0;
   for (const part of out) length += part.length;

@@ -39,7 +39,9 @@ export class Terminal {
   }
 
   /** Runs with `--json`. @returns The document, with the exit code. */
-  async json(...args: readonly string[]): Promise<{ readonly code: number; readonly document: Record<string, unknown> }> {
+  async json(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly document: Record<string, unknown> }> {
     const { code, out } = await this.run(...args, "--json");
     return { code, document: JSON.parse(out) as Record<string, unknown> };
   }

@@ -20,8 +20,23 @@ describe("record", () => {
     const file = path("again.trace");
     const { code, document } = await terminal.json("record", ...calls, "-o", file);
     expect(code).toBe(0);
-    expect(Object.keys(document)).toEqual(["trace", "digest", "instret", "steps", "exitCode", "guestCode", "reason", "console"]);
-    expect(document).toMatchObject({ trace: file, exitCode: 0, guestCode: 0, reason: "poweroff", console: "null-syscall: 30 calls\n" });
+    expect(Object.keys(document)).toEqual([
+      "trace",
+      "digest",
+      "instret",
+      "steps",
+      "exitCode",
+      "guestCode",
+      "reason",
+      "console",
+    ]);
+    expect(document).toMatchObject({
+      trace: file,
+      exitCode: 0,
+      guestCode: 0,
+      reason: "poweroff",
+      console: "null-syscall: 30 calls\n",
+    });
     expect(document["digest"]).toMatch(/^[0-9a-f]{32}$/);
   });
 
@@ -46,7 +61,16 @@ describe("record", () => {
   });
 
   test("ends with 4 where the guest fails, with the guest's own code", async () => {
-    const { code, document } = await terminal.json("record", "--guest", "hutch", "--run", "no-such-program", ...SMALL, "-o", path("fails.trace"));
+    const { code, document } = await terminal.json(
+      "record",
+      "--guest",
+      "hutch",
+      "--run",
+      "no-such-program",
+      ...SMALL,
+      "-o",
+      path("fails.trace"),
+    );
     expect([code, document["exitCode"]]).toEqual([4, 4]);
     expect(document["guestCode"]).not.toBe(0);
   });
@@ -54,7 +78,18 @@ describe("record", () => {
   test("types what an input script says", async () => {
     const script = path("script");
     writeFileSync(script, 'expect "hutch$ "\nsend "echo typed\\n"\nexpect "hutch$ "\nsend "exit\\n"\n');
-    const { code, document } = await terminal.json("record", "--guest", "hutch", "--run", "sh", ...SMALL, "--input", script, "-o", path("sh.trace"));
+    const { code, document } = await terminal.json(
+      "record",
+      "--guest",
+      "hutch",
+      "--run",
+      "sh",
+      ...SMALL,
+      "--input",
+      script,
+      "-o",
+      path("sh.trace"),
+    );
     expect(code).toBe(0);
     expect(document["console"]).toContain("\ntyped\n");
   });
@@ -73,7 +108,11 @@ describe("replay and verify", () => {
     const output = path(`calls.${technique}.again.trace`);
     const { code, document } = await terminal.json("replay", recorded, "--technique", technique, "-o", output);
     expect(code).toBe(0);
-    expect(document).toMatchObject({ trace: output, exitCode: 0, identity: { level: "exact", equal: true, firstDifference: null } });
+    expect(document).toMatchObject({
+      trace: output,
+      exitCode: 0,
+      identity: { level: "exact", equal: true, firstDifference: null },
+    });
     const { document: verified } = await terminal.json("verify", recorded, output);
     expect(verified).toMatchObject({ digest: document["digest"], steps: document["steps"], identity: { equal: true } });
   });
@@ -97,11 +136,16 @@ describe("replay and verify", () => {
     writeFileSync(path("flipped.trace"), bytes);
     const { code, document } = await terminal.json("replay", path("flipped.trace"));
     expect(code).toBe(5);
-    expect(document).toMatchObject({ error: { code: "trace-unreadable", message: expect.stringMatching(/^Cannot read trace .*flipped\.trace as /) } });
+    expect(document).toMatchObject({
+      error: { code: "trace-unreadable", message: expect.stringMatching(/^Cannot read trace .*flipped\.trace as /) },
+    });
   });
 
   test.each(["empty", "text"])("end with 5 where the file is %s", async (kind) => {
-    writeFileSync(path("bad.trace"), kind === "empty" ? "" : "this is no trace at all, but it is long enough to be one\n".repeat(9));
+    writeFileSync(
+      path("bad.trace"),
+      kind === "empty" ? "" : "this is no trace at all, but it is long enough to be one\n".repeat(9),
+    );
     expect((await terminal.run("verify", path("bad.trace"))).code).toBe(5);
   });
 
@@ -119,7 +163,10 @@ describe("replay and verify", () => {
     const alone = new Terminal();
     writeFileSync(alone.path("calls.trace"), readFileSync(recorded));
     const { code, err } = await alone.run("replay", alone.path("calls.trace"));
-    expect([code, err]).toEqual([2, expect.stringMatching(/^Cannot read image [0-9a-f]{64} as traces need images\/ beside them/)]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/^Cannot read image [0-9a-f]{64} as traces need images\/ beside them/),
+    ]);
     alone.remove();
   });
 });
@@ -130,7 +177,16 @@ describe("what looks into traces", () => {
     expect(code).toBe(0);
     const events = document["events"] as { kind: string; step: number }[];
     expect(events.map(({ kind }) => kind)).toEqual(["mark", "mark", "mark"]);
-    const { out } = await terminal.run("dump", recorded, "--from", String(events[1]!.step), "--kind", "mark", "--limit", "1");
+    const { out } = await terminal.run(
+      "dump",
+      recorded,
+      "--from",
+      String(events[1]!.step),
+      "--kind",
+      "mark",
+      "--limit",
+      "1",
+    );
     expect(out).toMatch(/^mark {2}lap 1 {2}at step [\d,]+\n$/);
     expect((await terminal.run("dump", recorded, "--kind", "marks")).code).toBe(2);
   });
@@ -138,7 +194,12 @@ describe("what looks into traces", () => {
   test("stats counts what dump shows", async () => {
     const { document } = await terminal.json("stats", recorded);
     const all = (await terminal.json("dump", recorded)).document["events"] as unknown[];
-    expect(document).toMatchObject({ workload: "null-syscall 30", technique: "native", complete: true, events: { total: all.length } });
+    expect(document).toMatchObject({
+      workload: "null-syscall 30",
+      technique: "native",
+      complete: true,
+      events: { total: all.length },
+    });
   });
 
   test("diff of equal runs says so", async () => {
@@ -211,14 +272,25 @@ describe("bad input ends with 2, an error in our form, and leaves no file", () =
   });
 
   test("a raw file is a guest like any other", async () => {
-    const { code, document } = await terminal.json("record", ...file("raw"), ...SMALL, "--max-instructions", "100", "-o", path("raw.trace"));
+    const { code, document } = await terminal.json(
+      "record",
+      ...file("raw"),
+      ...SMALL,
+      "--max-instructions",
+      "100",
+      "-o",
+      path("raw.trace"),
+    );
     expect([code, document["reason"], document["steps"]]).toEqual([4, "budget", 100]);
   });
 
   test("a file that cannot be written leaves nothing behind", async () => {
     writeFileSync(path("file"), "");
     const { code, err } = await terminal.run("record", ...calls, "-o", path("file/never.trace"));
-    expect([code, err]).toEqual([2, expect.stringMatching(/^Cannot write .* as its folder must take files: part of the path is a file/)]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/^Cannot write .* as its folder must take files: part of the path is a file/),
+    ]);
   });
 });
 

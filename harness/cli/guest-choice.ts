@@ -25,6 +25,7 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
     ...(append === undefined ? {} : { append }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),
     ...(machineMode === undefined ? {} : { machineMode }),
+    ...(options.markConsole === undefined ? {} : { consoleMarks: options.markConsole }),
   };
   if (kernel !== undefined) {
     if (run !== undefined)

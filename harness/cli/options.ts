@@ -42,6 +42,7 @@ export interface GuestOptions {
   readonly append?: string;
   readonly memory?: number;
   readonly machineMode?: boolean;
+  readonly markConsole?: Readonly<Record<string, string>>;
 }
 
 /** What may be said of a recording. */
@@ -50,6 +51,13 @@ export interface RecordingOptions {
   readonly checkpointEvery?: number;
   readonly maxInstructions?: number;
   readonly profile?: string;
+}
+
+function consoleMark(setting: string, all: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, name = "", text = ""] = /^([a-z][a-z0-9-]*)=(.+)$/s.exec(setting) ?? [];
+  if (name === "" || Object.hasOwn(all, name))
+    throw new InvalidArgumentError("it must be NAME=TEXT, each name once, such as prompt==>");
+  return { ...all, [name]: text };
 }
 
 export function addGuestOptions(command: Command): Command {
@@ -63,7 +71,13 @@ export function addGuestOptions(command: Command): Command {
     .option("--disk <FILE>", "an image for the block device; the file itself is never written")
     .option("--append <TEXT>", "the kernel's command line")
     .addOption(new Option("--memory <SIZE>", "guest RAM, such as 128M").argParser(memorySize))
-    .option("--machine-mode", "start the kernel in machine mode, without SBI");
+    .option("--machine-mode", "start the kernel in machine mode, without SBI")
+    .addOption(
+      new Option(
+        "--mark-console <NAME=TEXT>",
+        "a lap of this name wherever the console shows the text; may be repeated",
+      ).argParser(consoleMark),
+    );
 }
 
 export function addRecordingOptions(command: Command): Command {

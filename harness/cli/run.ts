@@ -29,6 +29,7 @@ import { writeReports } from "./write-reports.ts";
 
 interface Options extends GuestOptions, RecordingOptions {
   readonly technique?: string;
+  readonly measure?: string;
   readonly set: readonly string[];
   readonly workers: number;
   readonly quick?: boolean;
@@ -38,6 +39,7 @@ interface Options extends GuestOptions, RecordingOptions {
 export function declare(command: Command, finish: Finish): void {
   addRecordingOptions(addGuestOptions(command.argument("<EXPERIMENT>", "a name that comes with trapline, or a file")))
     .option("--quick", "a guest by name does less")
+    .option("--measure <MARK>", "the mark whose laps are compared, in place of the experiment's")
     .option("--technique <LIST>", "techniques in place of the experiment's, such as native,full")
     .option(
       "--set <PRICE=CYCLES>",
@@ -66,6 +68,7 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     workers: options.workers,
     settings: recordingSettings(options),
     ...(guest === undefined ? {} : { guest }),
+    ...(options.measure === undefined ? {} : { measure: options.measure }),
     ...(techniques === undefined ? {} : { techniques }),
     onProgress: (what, step) => progress.at(step, what),
   }).finally(() => progress.end());

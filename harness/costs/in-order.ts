@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { Fold } from "../../engine/event/event.ts";
+import type { Fold } from "../../engine/event/mod.ts";
 import type { CostModel, Meter, PriceRow } from "./model.ts";
 
 const FE310 = "SiFive FE310-G000 manual, 3.3";
@@ -127,8 +127,8 @@ const PRICES: readonly PriceRow[] = [
   },
   {
     id: "tlb.refill",
-    unit: "switch between the guest kernel's root and its user's",
-    occasions: ["vmm.resume"],
+    unit: "another shadow root: leaves read again",
+    occasions: ["vmm.work"],
     status: "assumed",
     cycles: 48,
     low: 0,
@@ -162,9 +162,9 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
-    id: "root.switch",
-    unit: "write of satp, with its fence",
-    occasions: ["vmm.resume"],
+    id: "work.root-switch",
+    unit: "another shadow root: write of satp, with its fence",
+    occasions: ["vmm.work"],
     status: "derived",
     of: { alu: 1, load: 1, csr: 1, sfence: 1 },
     source: LISTED,
@@ -202,9 +202,9 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
-    id: "work.inject",
+    id: "inject",
     unit: "trap made for the guest",
-    occasions: ["vmm.work"],
+    occasions: ["vmm.inject"],
     status: "derived",
     of: { alu: 9, load: 4, store: 6, branch: 2 },
     source: LISTED,
@@ -271,12 +271,12 @@ function charges(meter: Meter): Fold<void> {
       meter.charge("trap.entry", 1, "other");
       meter.charge("exit.save", 1, "other");
     },
-    "vmm.work": ({ work, count }) => meter.charge(`work.${work}`, count, "other"),
-    "vmm.resume": ({ mode }) => {
-      if (meter.mode !== undefined && (mode === 0) !== (meter.mode === 0)) {
-        meter.charge("root.switch", 1, "other");
-        meter.charge("tlb.refill", 1, "other");
-      }
+    "vmm.work": ({ work, count }) => {
+      meter.charge(`work.${work}`, count, "other");
+      if (work === "root-switch") meter.charge("tlb.refill", count, "other");
+    },
+    "vmm.inject": () => meter.charge("inject", 1, "other"),
+    "vmm.resume": () => {
       meter.charge("exit.restore", 1, "other");
       meter.charge("trap.return", 1, "other");
     },
@@ -286,7 +286,6 @@ function charges(meter: Meter): Fold<void> {
     },
 
     // Counted by the work that goes with them.
-    "vmm.inject": nothing,
     "shadow.fill": nothing,
     "device.path": nothing,
     // The device moves the bytes; waiting costs nothing, as guest time is open loop.

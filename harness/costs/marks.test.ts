@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Event } from "../../engine/event/event.ts";
+import type { Event } from "../../engine/event/mod.ts";
 import { inOrder } from "./in-order.ts";
 import { type PricingOptions, priceRun } from "./price-run.ts";
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { EventOf } from "../../engine/event/event.ts";
+import type { EventOf } from "../../engine/event/mod.ts";
 import type { MarkSummary, Price } from "../comparison.ts";
 import { Counts } from "./counts.ts";
 import { Tally } from "./tally.ts";

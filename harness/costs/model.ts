@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { EVENTS, type EventKind, type Fold } from "../../engine/event/event.ts";
+import { EVENTS, type EventKind, type Fold } from "../../engine/event/mod.ts";
 import type { Cause, Price, PriceStatus } from "../comparison.ts";
 
 /** What a price is taken for: an event of the log, or a step of the guest. A part is only ever used inside derived prices. */
@@ -40,8 +40,6 @@ export type PriceRow = PlainPrice | DerivedPrice;
 export interface Meter {
   /** Whether the VMM runs: between a `vmm.exit` and its `vmm.resume`. */
   readonly vmm: boolean;
-  /** The virtual mode at the last `vmm.resume`; undefined before the first. */
-  readonly mode: number | undefined;
   /**
    * Takes `count` units of a price.
    *

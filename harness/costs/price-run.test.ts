@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Event, EventKind, EventOf } from "../../engine/event/event.ts";
+import type { Event, EventKind, EventOf } from "../../engine/event/mod.ts";
 import { CAUSES } from "../comparison.ts";
 import { sum, total } from "./counts.ts";
 import { inOrder } from "./in-order.ts";
@@ -46,13 +46,10 @@ describe("pricing a run", () => {
   });
 
   test("charges a trap that the VMM makes to its exit, not to the hardware", () => {
-    const events = [
-      at(10, "vmm.exit", { reason: "environment-call" }),
-      at(10, "vmm.work", { work: "inject", count: 1 }),
-    ];
+    const events = [at(10, "vmm.exit", { reason: "environment-call" }), at(10, "vmm.inject")];
     const run = priceRun([...events, at(10, "guest.trap"), at(10, "vmm.resume", { mode: 1 })], inOrder);
     expect(run.byCause.trap).toBe(0);
-    expect(run.byCause.syscall).toBe(bareExit + price["work.inject"]!);
+    expect(run.byCause.syscall).toBe(bareExit + price.inject!);
   });
 
   test.each([
@@ -80,17 +77,17 @@ describe("pricing a run", () => {
     );
   });
 
-  test("charges a switch of roots only when the guest goes between its kernel and its user code", () => {
-    const resume = (step: number, mode: number) => [
-      at(step, "vmm.exit", { reason: "interrupt" }),
-      at(step, "vmm.resume", { mode }),
-    ];
-    const run = priceRun(
-      [...resume(1, 1), ...resume(2, 1), ...resume(3, 0), ...resume(4, 0), ...resume(5, 1)],
-      inOrder,
+  test("charges a refill of the TLB with each switch of roots", () => {
+    const run = priceRun([...exit(1, "privileged-instruction", ["root-switch", 1]), ...exit(2, "interrupt")], inOrder);
+    expect(run.byCause.privileged).toBe(bareExit + price["work.root-switch"]! + price["tlb.refill"]!);
+    expect(run.byCause.interrupt).toBe(bareExit);
+  });
+
+  test("takes the resume that starts the guest, which no exit precedes, and only that one", () => {
+    expect(priceRun([at(0, "vmm.resume")], inOrder).byCause.other).toBe(price["exit.restore"]! + price["trap.return"]!);
+    expect(() => priceRun([at(0, "vmm.resume"), ...exit(1, "halt"), at(2, "vmm.resume")], inOrder)).toThrow(
+      /the guest was running/,
     );
-    expect(run.pricedBy.find((line) => line.price === "tlb.refill")?.count).toBe(2);
-    expect(run.pricedBy.find((line) => line.price === "root.switch")?.count).toBe(2);
   });
 
   test("charges each dropped shadow entry, and one fence", () => {
@@ -128,7 +125,7 @@ describe("pricing a run", () => {
       [at(5, "vmm.exit", { reason: "halt" }), at(6, "vmm.exit", { reason: "halt" })],
       /still works on halt since step 5/,
     ],
-    ["a resume with no exit", [at(5, "vmm.resume")], /the guest was running/],
+    ["a resume with no exit", [...exit(4, "halt"), at(5, "vmm.resume")], /the guest was running/],
   ])("refuses %s", (_, events, message) => {
     expect(() => priceRun(events, inOrder)).toThrow(message);
   });
@@ -157,7 +154,7 @@ const REASONS = [
   "halt",
   "odd",
 ];
-const WORKS = ["decode", "emulate", "walk-step", "shadow-fill", "inject", "copy", "device"];
+const WORKS = ["decode", "emulate", "walk-step", "shadow-fill", "root-switch", "copy", "device"];
 const piece = fc.oneof(
   fc
     .constantFrom<EventKind>(

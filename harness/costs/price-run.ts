@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type Event, type EventKind, type Fold, fold, KINDS } from "../../engine/event/event.ts";
+import { type Event, type EventKind, type Fold, fold, KINDS } from "../../engine/event/mod.ts";
 import type { Cause, Cycles, Exits, MarkSummary, Price, PricedBy, Timeline } from "../comparison.ts";
 import { causeOfExit } from "./causes.ts";
 import { Counts } from "./counts.ts";
@@ -60,7 +60,6 @@ export class Pricing {
   #reason: string | undefined;
   #exitStep = 0;
   #exitCause: Cause = "other";
-  #mode: number | undefined;
   #finished = false;
 
   /**
@@ -90,9 +89,6 @@ export class Pricing {
     const meter: Meter = {
       get vmm() {
         return pricing.#reason !== undefined;
-      },
-      get mode() {
-        return pricing.#mode;
       },
       charge: (price, count, cause) => this.#charge(price, count, cause),
     };
@@ -128,7 +124,8 @@ export class Pricing {
       this.#exitCause = causeOfExit(event.reason);
       this.#exits.add(event.reason);
       this.#sampler?.exit(event.step, event.reason);
-    } else if (event.kind === "vmm.resume" && inside === undefined) {
+    } else if (event.kind === "vmm.resume" && inside === undefined && this.#exits.total() > 0) {
+      // The first resume of all starts the guest.
       throw new RangeError(
         `Cannot price vmm.resume at step ${event.step} as a resume follows an exit: the guest was running`,
       );
@@ -141,10 +138,7 @@ export class Pricing {
       );
     }
     fold(event, this.#charges);
-    if (event.kind === "vmm.resume") {
-      this.#reason = undefined;
-      this.#mode = event.mode;
-    }
+    if (event.kind === "vmm.resume") this.#reason = undefined;
     this.#sampler?.event(event);
     if (event.kind === "mark") this.#laps.mark(event, this.#read);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Event } from "../../engine/event/event.ts";
+import type { Event } from "../../engine/event/mod.ts";
 import type { Cause, ModeSpan, Price, Timeline, TimelineEntry } from "../comparison.ts";
 import { MARK_BEGIN, MARK_END, MARK_LAP, type MarkNames, markName } from "./marks.ts";
 

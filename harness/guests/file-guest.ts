@@ -19,6 +19,7 @@ export interface FileGuestOptions {
   readonly memoryBytes?: number;
   readonly machineMode?: boolean;
   readonly marks?: Readonly<Record<string, number>>;
+  readonly consoleMarks?: Readonly<Record<string, string>>;
   readonly input?: string;
 }
 

@@ -30,6 +30,8 @@ export interface Guest {
   readonly machineMode?: boolean;
   /** Names of the marks it makes, with their ids. */
   readonly marks?: Readonly<Record<string, number>>;
+  /** Marks for a guest that makes none: texts on its console, by mark name. Each is a lap. */
+  readonly consoleMarks?: Readonly<Record<string, string>>;
   /** An input script that takes it to its end. */
   readonly input?: string;
   /** @throws {RangeError} If a file is not there, or cannot be read. */

@@ -8,7 +8,16 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./compile.mjs";
@@ -74,6 +83,16 @@ for (const [experiment, name] of [
   const identities = document.runs.map(({ identity }) => identity).filter((identity) => identity !== null);
   assert(identities.length > 0 && identities.every(({ level, equal }) => level === "exact" && equal), name);
   assert(existsSync(join(installed, "results", name, "report.html")), `${name} must leave a report`);
+}
+
+// What npm installs for a user is not what the lockfile says, but what comes out is the same, byte for byte.
+const here = join(scratch, "here");
+run(root, "node", join("dist", "harness", "cli", "trapline.js"), "run", "null-syscall", "--json", "-o", here);
+const there = join(installed, "results", "null-syscall");
+const results = (folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+assert.deepEqual(results(there), results(here));
+for (const name of results(here).filter((name) => statSync(join(here, name)).isFile())) {
+  assert(readFileSync(join(there, name)).equals(readFileSync(join(here, name))), `${name} must have the same bytes`);
 }
 
 const faces = Object.keys(JSON.parse(run(root, "npm", "pkg", "get", "exports")));

@@ -23,6 +23,9 @@ function lines(command: string, args: readonly string[]): string[] {
   return output.trim().split("\n");
 }
 
+/** Each loads all of the product in a process of its own. */
+const timeout = 120_000;
+
 describe("trapline/* means the sources", () => {
   test("under vitest", async () => {
     const { publicModules } = await import("../installation.ts");
@@ -31,12 +34,12 @@ describe("trapline/* means the sources", () => {
     expect(Object.keys(publicModules)).toEqual(Object.keys(faces));
   });
 
-  test("under tsx", () => {
+  test("under tsx", { timeout }, () => {
     const module = `(async () => {${program}})()`;
     expect(lines("node", ["--import", "tsx", "--input-type=module", "--eval", module])).toEqual(allAreSources);
   });
 
-  test("under Deno", () => {
+  test("under Deno", { timeout }, () => {
     expect(lines("node", ["node_modules/deno/bin.cjs", "eval", program])).toEqual(allAreSources);
   });
 });

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -15,11 +15,13 @@ import { compile, root } from "./compile.mjs";
 const BEGIN = "<!-- bench:begin -->";
 const END = "<!-- bench:end -->";
 
-/** Runs a verb of the command line, and returns its document. */
+/** Runs a verb of the command line, and returns its document; where it fails, so do we, and it has said why. */
 function trapline(...args) {
   const entry = join(root, "dist", "harness", "cli", "trapline.js");
   const options = { cwd: scratch, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
-  return JSON.parse(execFileSync(process.execPath, [entry, ...args, "--json"], options));
+  const { status, stdout } = spawnSync(process.execPath, [entry, ...args, "--json"], options);
+  if (status !== 0) process.exit(status ?? 1);
+  return JSON.parse(stdout);
 }
 
 /** Two or three significant digits, with digits in groups. */
@@ -29,7 +31,7 @@ function rounded(value) {
   return value >= 100 ? whole.toString().replace(/\B(?=(\d{3})+$)/g, ",") : value.toPrecision(3);
 }
 
-if (compile() !== "fresh") console.error("figures: dist is compiled anew");
+if (!["fresh", "compiled"].includes(compile())) process.exit(1);
 const scratch = mkdtempSync(join(tmpdir(), "trapline-figures-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 

@@ -73,7 +73,7 @@ export const HOSTILE: readonly string[] = [
   "\t=1+1",
   "\r=1+1",
   'a,b"c"\r\nd',
-  "| pipe | **bold** [link](//evil) `code`",
+  "| pipe | __bold__ [link](//evil) `code`",
   "__proto__",
   "constructor",
   "toString",

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type {
-  Cause,
-  Comparison,
-  Cycles,
-  Price,
-  PricedBy,
-  RunSummary,
-  TechniqueName,
-  Timeline,
+import {
+  CAUSES,
+  type Cause,
+  type Comparison,
+  type Cycles,
+  type Price,
+  type PricedBy,
+  type RunSummary,
+  type TechniqueName,
+  type Timeline,
 } from "../../harness/comparison.ts";
-import { sum } from "../../harness/costs/counts.ts";
 
 const plain = (id: string, status: Price["status"], cycles: number, low: number, high: number): Price => {
   return { id, unit: `one ${id}`, cycles, low, high, status, source: `made up for ${id}`, of: null };
@@ -29,14 +29,20 @@ export const PRICES: readonly Price[] = [
   { ...plain("work.emulate", "derived", 35, 35, 45), of: { alu: 30, load: 5 } },
 ];
 
+const priceOf = (id: string) => PRICES.find((price) => price.id === id)!;
+
 /** Units of a price, by cause, for one lap. */
 type Units = readonly (readonly [price: string, cause: Cause, count: number])[];
 
 function bill(units: Units, laps: number): { readonly cycles: Cycles; readonly pricedBy: readonly PricedBy[] } {
   const pricedBy = units.map(([price, cause, count]) => {
-    return { price, cause, count: count * laps, cycles: count * laps * PRICES.find(({ id }) => id === price)!.cycles };
+    return { price, cause, count: count * laps, cycles: count * laps * priceOf(price).cycles };
   });
-  return { cycles: sum(pricedBy, PRICES), pricedBy };
+  const byCause = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
+  for (const { cause, cycles } of pricedBy) byCause[cause] += cycles;
+  const at = (band: "cycles" | "low" | "high") =>
+    pricedBy.reduce((all, { price, count }) => all + count * priceOf(price)[band], 0);
+  return { cycles: { total: at("cycles"), low: at("low"), high: at("high"), byCause }, pricedBy };
 }
 
 const LAPS = 40;
