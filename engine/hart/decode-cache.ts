@@ -116,7 +116,7 @@ export class DecodeCache {
         // A region may cover any byte of its page: all of the page's go.
         this.#compiled[this.#pageOf[frame]!] = 0;
         this.#memory.u8.fill(0, slots, slots + at.SLOTS_PER_PAGE * at.SLOT_BYTES);
-        this.#memory.u8.fill(0, slots + at.REGIONS, slots + at.DECODED_PAGE_BYTES);
+        this.#memory.u8.fill(0, slots + at.ENTRIES, slots + at.DECODED_PAGE_BYTES);
         continue;
       }
       this.#memory.u8.fill(0, slots + from * at.SLOT_BYTES, slots + to * at.SLOT_BYTES);
@@ -128,14 +128,21 @@ export class DecodeCache {
     const op = this.#memory.u8[slot]!;
     return op > 0 && op <= INSTRUCTIONS.length && this.#frameOf[this.#pageAt(slot)]! >= 0;
   }
-  /** Makes a slot the entry of a compiled region. */
-  enter(slot: number, region: number): void {
+  /** Whether a region can be entered at a slot. */
+  isEntry(slot: number): boolean {
+    return this.#memory.u8[slot] === at.OP_REGION;
+  }
+  /** Makes a slot the given entry of a compiled region. */
+  enter(slot: number, entry: number): void {
+    if (this.#memory.u8[slot] === at.OP_UNDECODED) this.#decodeOne(slot, this.physicalOf(slot));
+    if (!this.isPlain(slot)) return;
     const page = this.#pageAt(slot);
     this.#compiled[page] = 1;
     this.#hide(slot, at.OP_REGION);
     const start = at.DECODE_POOL + page * at.DECODED_PAGE_BYTES;
-    this.#memory.u8[start + at.REGIONS + 2 * ((slot - start) >>> 3)] = (region + at.FIRST_REGION) & 0xff;
-    this.#memory.u8[start + at.REGIONS + 2 * ((slot - start) >>> 3) + 1] = (region + at.FIRST_REGION) >> 8;
+    const count = start + at.ENTRIES + 2 * ((slot - start) >>> 3);
+    this.#memory.u8[count] = (entry + at.FIRST_ENTRY) & 0xff;
+    this.#memory.u8[count + 1] = (entry + at.FIRST_ENTRY) >> 8;
   }
   #pageAt(slot: number): number {
     return Math.floor((slot - at.DECODE_POOL) / at.DECODED_PAGE_BYTES);

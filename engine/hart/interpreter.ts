@@ -63,10 +63,12 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
     }
     case at.OP_REGION: {
       const trueOp = i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS);
-      const number = i32.sub(i32.load16U(i32.add(get(SLOT_BASE), i32.shl(index, i32.const(1))), at.REGIONS), i32.const(at.FIRST_REGION));
+      const number = i32.sub(i32.load16U(i32.add(get(SLOT_BASE), i32.shl(index, i32.const(1))), at.ENTRIES), i32.const(at.FIRST_ENTRY));
+      const block = i32.and(get(ENTRY), i32.const(0xff));
       return [
         undo,
-        set(CODE, callIndirect(number, get(BUDGET), get(PAGE_PC), get(READ_TLB), get(WRITE_TLB))),
+        set(ENTRY, i32.load(i32.shl(number, i32.const(2)), at.ENTRY_TABLE)),
+        set(CODE, callIndirect(i32.shrU(get(ENTRY), i32.const(8)), get(BUDGET), get(PAGE_PC), get(READ_TLB), get(WRITE_TLB), block)),
         // A region that could not complete its first instruction, or had no budget for its first block, leaves that to the interpreter.
         when(i32.eq(get(CODE), get(BUDGET)), [set(BUDGET, i32.sub(get(BUDGET), i32.const(1))), set(OP, trueOp), br(depth.again + 1)]),
         set(BUDGET, get(CODE)),
@@ -128,8 +130,8 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
       ? []
       : [
           set(ENTRY, heatAt),
-          when(i32.ltU(tee(CODE, i32.load16U(get(ENTRY), at.REGIONS)), i32.const(threshold)), [
-            i32.store16(get(ENTRY), i32.add(get(CODE), i32.const(1)), at.REGIONS),
+          when(i32.ltU(tee(CODE, i32.load16U(get(ENTRY), at.ENTRIES)), i32.const(threshold)), [
+            i32.store16(get(ENTRY), i32.add(get(CODE), i32.const(1)), at.ENTRIES),
             when(i32.eq(get(CODE), i32.const(threshold - 1)), [
               i64.store(i32.const(0), pcHere, at.PC),
               i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),

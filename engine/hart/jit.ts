@@ -8,6 +8,7 @@
  */
 import type { DecodeCache } from "./decode-cache.ts";
 import { FLOAT_FUNCTIONS, OPERANDS } from "./float/operation.ts";
+import * as at from "./layout.ts";
 import { compileRegion } from "./lower-region.ts";
 import type { Callees } from "./lower.ts";
 import type { MachineMemory } from "./memory.ts";
@@ -56,6 +57,7 @@ export class Jit {
   #pending: number[] = [];
   #since = 0;
   #regions = 0;
+  #entries = 0;
   #modules = 0;
   /** Regions compiled so far, for statistics. */
   compiled = 0;
@@ -83,30 +85,44 @@ export class Jit {
     const slots = this.#pending;
     this.#pending = [];
     const imports = new Imports();
-    const entries: { readonly slot: number; readonly spec: FunctionSpec }[] = [];
+    const specs: FunctionSpec[] = [];
+    const entries: { readonly slot: number; readonly region: number; readonly block: number }[] = [];
+    const taken = new Set<number>();
     for (const slot of slots) {
-      // The code may have changed since the slot was noted, or the slot may have been noted by a page before.
-      if (!this.#decoded.isPlain(slot)) continue;
+      // The code may have changed since the slot was noted, or a region of this batch covers it.
+      if (!this.#decoded.isPlain(slot) || taken.has(slot)) continue;
       const physical = this.#decoded.physicalOf(slot);
-      const region = findRegion(this.#memory, physical - (physical % 4096), physical % 4096);
-      if (region !== undefined) entries.push({ slot, spec: compileRegion(region, imports, `r${entries.length}`) });
+      const first = slot - ((physical % 4096) / 2) * at.SLOT_BYTES;
+      const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
+      const region = findRegion(this.#memory, physical - (physical % 4096), physical % 4096, (offset) => {
+        const other = slotOf(offset);
+        return taken.has(other) || this.#decoded.isEntry(other);
+      });
+      if (region === undefined) continue;
+      for (const [block, { offset }] of region.blocks.entries()) {
+        taken.add(slotOf(offset));
+        entries.push({ slot: slotOf(offset), region: specs.length, block });
+      }
+      specs.push(compileRegion(region, imports, `r${specs.length}`));
     }
-    if (entries.length === 0) return;
-    if (this.#regions + entries.length > MOST_REGIONS || this.#modules >= MOST_MODULES) {
+    if (specs.length === 0) return;
+    if (this.#regions + specs.length > MOST_REGIONS || this.#entries + entries.length > at.MOST_ENTRIES || this.#modules >= MOST_MODULES) {
       this.#decoded.clear();
       this.#regions = 0;
+      this.#entries = 0;
       this.#modules = 0;
       return;
     }
-    const module = new WebAssembly.Module(assembleModule({ imports: imports.list, functions: entries.map(({ spec }) => spec) }));
+    const module = new WebAssembly.Module(assembleModule({ imports: imports.list, functions: specs }));
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory.wasm }, core: this.#core });
     this.#modules++;
-    for (const [i, { slot }] of entries.entries()) {
-      const number = this.#regions++;
-      this.#table.set(number, exports[`r${i}`]);
-      this.#decoded.enter(slot, number);
-      this.compiled++;
+    for (let i = 0; i < specs.length; i++) this.#table.set(this.#regions + i, exports[`r${i}`]);
+    for (const { slot, region, block } of entries) {
+      this.#memory.u32[(at.ENTRY_TABLE >>> 2) + this.#entries] = (this.#regions + region) * 256 + block;
+      this.#decoded.enter(slot, this.#entries++);
     }
+    this.#regions += specs.length;
+    this.compiled += specs.length;
   }
 }
 

@@ -53,11 +53,14 @@ export const SLOT_BYTES = 8;
 export const SLOTS_PER_PAGE = 2048;
 /** Behind a page's slots and their sentinel: the true op of each slot whose op is {@link OP_FRAMED}. */
 export const TRUE_OPS = (SLOTS_PER_PAGE + 1) * SLOT_BYTES;
-/** Then a u16 for each slot: how often it was jumped to, or the compiled region that starts there, from {@link FIRST_REGION}. */
-export const REGIONS = 0x4880;
-export const FIRST_REGION = 0x8000;
+/** Then a u16 for each slot: how often it was jumped to, or the number of the entry that it is, from {@link FIRST_ENTRY}. */
+export const ENTRIES = 0x4880;
+export const FIRST_ENTRY = 0x8000;
+/** A u32 for each entry: the number of a compiled region times 256, plus that of the block to begin with. */
+export const ENTRY_TABLE = 0x80000;
+export const MOST_ENTRIES = 0x8000;
 export const DECODED_PAGE_BYTES = 0x5880;
-export const DECODE_POOL = 0x80000;
+export const DECODE_POOL = 0xa0000;
 export const DECODE_POOL_PAGES = 2048;
 
 /** Linear address of the machine's first RAM byte. */
@@ -72,7 +75,7 @@ export const OP_FRAMED = 254;
 /** A 4-byte instruction whose second half lies on the next page: fetched anew each time. */
 export const OP_STRADDLE = 253;
 export const OP_ILLEGAL = 252;
-/** A compiled region starts here; the true op stands in {@link TRUE_OPS}. */
+/** A compiled region can be entered here; the true op stands in {@link TRUE_OPS}. */
 export const OP_REGION = 251;
 
 /** Why `run` returned. */

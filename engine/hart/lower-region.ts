@@ -1,7 +1,7 @@
 /**
  * A region compiled to one wasm function: guest registers in locals, operands known, an exact budget for each block.
  *
- * The function takes the budget, the page's address and the TLBs, and returns what is left of the budget, with pc in the hart block.
+ * The function takes the budget, the page's address, the TLBs and the block to begin with, and returns what is left of the budget, with pc in the hart block.
  * It leaves at any instruction that it cannot complete, as if it had not begun: the interpreter carries that one out.
  *
  * @module
@@ -17,20 +17,20 @@ const BUDGET = 0;
 const PAGE_PC = 1;
 const READ_TLB = 2;
 const WRITE_TLB = 3;
+/** i32: the block to run next; the first one is a parameter. */
+const NEXT = 4;
 /** i64: where the region is left to. */
-const EXIT_PC = 4;
-const ADDRESS = 5;
-const ENTRY = 6;
-const HOST = 7;
-const ROUNDING = 8;
-/** i32: the block to run next. */
-const NEXT = 9;
+const EXIT_PC = 5;
+const ADDRESS = 6;
+const ENTRY = 7;
+const HOST = 8;
+const ROUNDING = 9;
 const FIRST_TEMPORARY = 10;
 const TEMPORARIES = 14;
 const FIRST_REGISTER = FIRST_TEMPORARY + TEMPORARIES;
 
 /** Parameters and results of a region's function. */
-export const REGION_TYPE = { params: [I32, I64, I32, I32], results: [I32] } as const satisfies { params: readonly ValueType[]; results: readonly ValueType[] };
+export const REGION_TYPE = { params: [I32, I64, I32, I32, I32], results: [I32] } as const satisfies { params: readonly ValueType[]; results: readonly ValueType[] };
 
 const LOCALS: Locals = {
   address: ADDRESS, entry: ENTRY, host: HOST, rounding: ROUNDING, readTlb: READ_TLB, writeTlb: WRITE_TLB, firstTemporary: FIRST_TEMPORARY, temporaries: TEMPORARIES,
@@ -148,7 +148,7 @@ const weightOf = (instructions: readonly RegionInstruction[]) => instructions.re
 
 /** Compiles one region. @param name What its function is exported by. */
 export function compileRegion(region: Region, callees: Callees, name: string): FunctionSpec {
-  const { blocks, entry } = region;
+  const { blocks } = region;
   const registers = new Registers();
   const index = new Map(blocks.map(({ offset }, i) => [offset, i]));
   let usesFloat = false;
@@ -170,12 +170,14 @@ export function compileRegion(region: Region, callees: Callees, name: string): F
     // The block runs as a whole or not at all, so that the budget is exact at every place it can be left.
     const short = [set(EXIT_PC, i64.add(get(PAGE_PC), i64.const(here.offset))), exit(1)];
     code.push(when(i32.ltS(get(BUDGET), i32.const(total)), short), set(BUDGET, i32.sub(get(BUDGET), i32.const(total))));
-    for (const [k, instruction] of here.instructions.entries()) {
-      const undone = weightOf(here.instructions.slice(k));
+    let undone = total;
+    for (const instruction of here.instructions) {
+      const left = undone;
+      undone -= instruction.decoded.instruction.weight;
       const lowering = new RegionLowering(callees, instruction, registers, {
         leave: (nesting) => [
           set(EXIT_PC, i64.add(get(PAGE_PC), i64.const(instruction.offset))),
-          set(BUDGET, i32.add(get(BUDGET), i32.const(undone))),
+          set(BUDGET, i32.add(get(BUDGET), i32.const(left))),
           exit(nesting),
         ],
         toOffset,
@@ -198,12 +200,11 @@ export function compileRegion(region: Region, callees: Callees, name: string): F
   const leaveWithoutFloat = when(i32.load(i32.const(0), at.FLOAT_OFF), [get(BUDGET), 0x0f]);
   return {
     ...REGION_TYPE,
-    locals: [I64, I64, I32, I32, I32, I32, ...Array<ValueType>(TEMPORARIES + registers.count).fill(I64)],
+    locals: [I64, I64, I32, I32, I32, ...Array<ValueType>(TEMPORARIES + registers.count).fill(I64)],
     export: name,
     body: [
       usesFloat ? leaveWithoutFloat : [],
       registers.readAll(),
-      set(NEXT, i32.const(entry)),
       block(loop(body)),
       registers.writeChanged(),
       i64.store(i32.const(0), get(EXIT_PC), at.PC),

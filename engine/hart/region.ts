@@ -23,11 +23,10 @@ export interface Block {
   readonly end: number;
 }
 
+/** A region can be entered at each of its blocks. */
 export interface Region {
-  /** In order of offset. */
+  /** In order of offset; at most 256. */
   readonly blocks: readonly Block[];
-  /** Index of the block that the region is entered at. */
-  readonly entry: number;
 }
 
 /** Whether compiled code carries the instruction out; what it leaves to the interpreter ends a block. */
@@ -49,15 +48,16 @@ export function targetOf({ offset, decoded }: RegionInstruction): number | undef
  * Finds the region of an entry.
  *
  * @param physical Address of the page. @param entry Offset of its first instruction.
+ * @param taken Whether another region can be entered at an offset: this one then ends there.
  * @returns undefined where there is nothing to compile.
  */
-export function findRegion(memory: MachineMemory, physical: number, entry: number): Region | undefined {
+export function findRegion(memory: MachineMemory, physical: number, entry: number, taken: (offset: number) => boolean): Region | undefined {
   const found = new Map<number, RegionInstruction>();
   const leaders = new Set<number>([entry]);
   const queue = [entry];
   const bytes = memory.view(physical, 4096);
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
-    for (let offset = start; offset < 4096 && !found.has(offset) && found.size < MOST; ) {
+    for (let offset = start; offset < 4096 && !found.has(offset) && found.size < MOST && !taken(offset); ) {
       const low = bytes[offset]! | (bytes[offset + 1]! << 8);
       const wide = (low & 3) === 3;
       if (wide && offset === 4094) break;
@@ -82,8 +82,7 @@ export function findRegion(memory: MachineMemory, physical: number, entry: numbe
     }
   }
   const blocks = assemble(found, leaders);
-  const index = blocks.findIndex((block) => block.offset === entry);
-  return index < 0 ? undefined : { blocks, entry: index };
+  return blocks.length === 0 ? undefined : { blocks };
 }
 
 function assemble(found: ReadonlyMap<number, RegionInstruction>, leaders: ReadonlySet<number>): Block[] {

@@ -53,9 +53,11 @@ const unary = (opcode: number) => (a: Code): Code => [a, opcode];
 const load = (opcode: number) => (address: Code, offset = 0): Code => [address, opcode, 0, unsigned(offset)];
 const store = (opcode: number) => (address: Code, value: Code, offset = 0): Code => [address, value, opcode, 0, unsigned(offset)];
 
+const smallConstants: Code[] = Array.from({ length: 128 }, (_, value) => [0x41, ...signed(BigInt(value))]);
+
 /** 32-bit integer instructions. Loads and stores claim alignment 1, which costs nothing and is always true. */
 export const i32 = {
-  const: (value: number): Code => [0x41, signed(BigInt(value | 0))],
+  const: (value: number): Code => (value >= 0 && value < 128 ? (smallConstants[value] ?? []) : [0x41, signed(BigInt(value | 0))]),
   eqz: unary(0x45), eq: binary(0x46), ne: binary(0x47), ltS: binary(0x48), ltU: binary(0x49), gtS: binary(0x4a), gtU: binary(0x4b),
   leS: binary(0x4c), leU: binary(0x4d), geS: binary(0x4e), geU: binary(0x4f),
   clz: unary(0x67), ctz: unary(0x68), popcnt: unary(0x69),
@@ -96,7 +98,9 @@ export const f64 = {
   convertI32S: unary(0xb7), convertI32U: unary(0xb8), convertI64S: unary(0xb9), convertI64U: unary(0xba),
 } as const; // biome-ignore format: a table
 
-export const get = (local: number): Code => [0x20, unsigned(local)];
+/** Codes that occur all the time are made once. */
+const reads: Code[] = Array.from({ length: 128 }, (_, local) => [0x20, ...unsigned(local)]);
+export const get = (local: number): Code => reads[local] ?? [0x20, unsigned(local)];
 export const set = (local: number, value: Code): Code => [value, 0x21, unsigned(local)];
 export const tee = (local: number, value: Code): Code => [value, 0x22, unsigned(local)];
 export const globalGet = (index: number): Code => [0x23, unsigned(index)];

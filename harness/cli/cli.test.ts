@@ -37,7 +37,7 @@ describe("record", () => {
       reason: "poweroff",
       console: "null-syscall: 30 calls\n",
     });
-    expect(document["digest"]).toMatch(/^[0-9a-f]{32}$/);
+    expect(document.digest).toMatch(/^[0-9a-f]{32}$/);
   });
 
   test("writes exactly the file that it is told, with images beside, the same bytes each time", async () => {
@@ -71,8 +71,8 @@ describe("record", () => {
       "-o",
       path("fails.trace"),
     );
-    expect([code, document["exitCode"]]).toEqual([4, 4]);
-    expect(document["guestCode"]).not.toBe(0);
+    expect([code, document.exitCode]).toEqual([4, 4]);
+    expect(document.guestCode).not.toBe(0);
   });
 
   test("types what an input script says", async () => {
@@ -91,7 +91,7 @@ describe("record", () => {
       path("sh.trace"),
     );
     expect(code).toBe(0);
-    expect(document["console"]).toContain("\ntyped\n");
+    expect(document.console).toContain("\ntyped\n");
   });
 
   test("ends with 4 and names the line where the guest ends before its script", async () => {
@@ -114,7 +114,7 @@ describe("replay and verify", () => {
       identity: { level: "exact", equal: true, firstDifference: null },
     });
     const { document: verified } = await terminal.json("verify", recorded, output);
-    expect(verified).toMatchObject({ digest: document["digest"], steps: document["steps"], identity: { equal: true } });
+    expect(verified).toMatchObject({ digest: document.digest, steps: document.steps, identity: { equal: true } });
   });
 
   test("end with 3 where the run is another one, and show both sides", async () => {
@@ -175,7 +175,7 @@ describe("what looks into traces", () => {
   test("dump prints events, by stream, kind and number", async () => {
     const { code, document } = await terminal.json("dump", recorded, "--kind", "mark", "--limit", "3");
     expect(code).toBe(0);
-    const events = document["events"] as { kind: string; step: number }[];
+    const events = document.events as { kind: string; step: number }[];
     expect(events.map(({ kind }) => kind)).toEqual(["mark", "mark", "mark"]);
     const { out } = await terminal.run(
       "dump",
@@ -193,7 +193,7 @@ describe("what looks into traces", () => {
 
   test("stats counts what dump shows", async () => {
     const { document } = await terminal.json("stats", recorded);
-    const all = (await terminal.json("dump", recorded)).document["events"] as unknown[];
+    const all = (await terminal.json("dump", recorded)).document.events as unknown[];
     expect(document).toMatchObject({
       workload: "null-syscall 30",
       technique: "native",
@@ -250,10 +250,10 @@ describe("bad input ends with 2, an error in our form, and leaves no file", () =
   ])("%s", async (_, args) => {
     const out = path("never.trace");
     const { code, document } = await terminal.json("record", ...args, "-o", out);
-    const { message } = document["error"] as { message: string };
+    const { message } = document.error as { message: string };
     expect(message).toMatch(ERROR);
     expect(message).not.toMatch(/\.$|\n +at /);
-    expect([code, (document["error"] as { code: string }).code]).toEqual([2, "usage"]);
+    expect([code, (document.error as { code: string }).code]).toEqual([2, "usage"]);
     expect(existsSync(out)).toBe(false);
     expect(readdirSync(terminal.folder).filter((name) => name.endsWith(".partial"))).toEqual([]);
   });
@@ -268,7 +268,7 @@ describe("bad input ends with 2, an error in our form, and leaves no file", () =
   ])("%s", async (_, args) => {
     const { code, document } = await terminal.json(...args);
     expect(code).toBe(2);
-    expect((document["error"] as { message: string }).message).toMatch(ERROR);
+    expect((document.error as { message: string }).message).toMatch(ERROR);
   });
 
   test("a raw file is a guest like any other", async () => {
@@ -281,7 +281,7 @@ describe("bad input ends with 2, an error in our form, and leaves no file", () =
       "-o",
       path("raw.trace"),
     );
-    expect([code, document["reason"], document["steps"]]).toEqual([4, "budget", 100]);
+    expect([code, document.reason, document.steps]).toEqual([4, "budget", 100]);
   });
 
   test("a file that cannot be written leaves nothing behind", async () => {
@@ -297,19 +297,19 @@ describe("bad input ends with 2, an error in our form, and leaves no file", () =
 describe("guests", () => {
   test("are listed, with what makes each ready", async () => {
     const { document } = await terminal.json("guests", "ls");
-    const names = (document["guests"] as { name: string }[]).map(({ name }) => name);
+    const names = (document.guests as { name: string }[]).map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(["hutch", "null-syscall", "u-boot"]));
   });
 
   test("that are not in the cache say how to get there", async () => {
-    const before = process.env["TRAPLINE_CACHE"];
-    process.env["TRAPLINE_CACHE"] = path("no-cache");
+    const before = process.env.TRAPLINE_CACHE;
+    process.env.TRAPLINE_CACHE = path("no-cache");
     try {
       const { code, document } = await terminal.json("record", "--guest", "u-boot", "-o", path("never.trace"));
       expect([code, document]).toMatchObject([2, { error: { next: "trapline guests fetch u-boot" } }]);
     } finally {
-      if (before === undefined) delete process.env["TRAPLINE_CACHE"];
-      else process.env["TRAPLINE_CACHE"] = before;
+      if (before === undefined) delete process.env.TRAPLINE_CACHE;
+      else process.env.TRAPLINE_CACHE = before;
     }
   });
 });
