@@ -364,15 +364,19 @@ describe("the tree", () => {
     expect(readme).toContain("npm ci && npm test");
   });
 
-  test("links in its documents only to files that are there", () => {
+  test("links to and names in its documents only files that are there", () => {
+    const isThere = (path: string) => statSync(path, { throwIfNoEntry: false }) !== undefined;
     const broken = files
       .filter(({ path }) => path.endsWith(".md"))
-      .flatMap(({ path, text }) =>
-        [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
-          .map(([, link]) => normalize(join(dirname(path), link!)))
-          .filter((target) => statSync(target, { throwIfNoEntry: false }) === undefined)
-          .map((target) => `${path} links to ${target}`),
-      );
+      .flatMap(({ path, text }) => {
+        const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, link]) =>
+          normalize(join(dirname(path), link!)),
+        );
+        const names = [...text.matchAll(/`((?:engine|traces|harness|reports|experiments|docs)\/[\w./-]*)`/g)];
+        return [...links, ...names.map(([, name]) => name!)]
+          .filter((target) => !isThere(target))
+          .map((target) => `${path} names ${target}`);
+      });
     expect(broken).toEqual([]);
   });
 });

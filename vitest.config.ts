@@ -27,7 +27,9 @@ export default defineConfig({
     maxWorkers: 2,
     include: ["*.test.ts", "{engine,traces,harness,reports,experiments}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "dist/**"],
-    testTimeout: 60_000,
+    // Room for a machine that does other things too.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A test that asserts nothing fails.
     expect: { requireAssertions: true },
   },

@@ -111,6 +111,18 @@ test("an alarm beyond all guest time is not asked for", () => {
   expect(time.due).toBeNull();
 });
 
+test("at the start and after a reset no alarm is set, none interrupts, and the date is guest time's again", () => {
+  const { rtc, get, put, setAlarm, line, readTime } = bench();
+  const registers = [0x04, 0x08, 0x0c, 0x10, 0x18];
+  expect(registers.map(get)).toEqual(registers.map(() => 0n));
+  setAlarm(0x1_0000_0001n);
+  put(4, 1n);
+  rtc.reset();
+  expect(registers.map(get)).toEqual(registers.map(() => 0n));
+  expect(line.asserted).toBe(false);
+  expect(readTime()).toBe(START);
+});
+
 test.each([
   [0, 8],
   [0, 1],

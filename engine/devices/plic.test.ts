@@ -166,6 +166,12 @@ test("sources that do not exist have no bits: neither 0 nor what lies above the 
   expect([get(0), get(4 * 96)]).toEqual([0, 0]);
 });
 
+test("a last word that is not full has bits for its sources only", () => {
+  const plic = new Plic({ sources: 40, contexts: [{ set: () => {} }] });
+  plic.write(0x2004, 4, 0xffff_ffffn);
+  expect(plic.read(0x2004, 4)).toBe(0x1ffn);
+});
+
 test("pending bits are read-only, and reserved words read 0 and ignore writes", () => {
   const { put, get, pending, raise } = bench();
   raise(3);

@@ -122,6 +122,27 @@ describe("interrupts (section 8.7, table IV)", () => {
     expect(line.asserted).toBe(false);
   });
 
+  test("nothing is asked for, nothing interrupts; what happened meanwhile shows once it is", () => {
+    const { put, get, line } = bench();
+    put(THR, 0x41);
+    expect(get(IIR)).toBe(0b0001);
+    expect(line.asserted).toBe(false);
+    put(IER, 0b10);
+    expect(line.asserted).toBe(true);
+  });
+
+  test("clearing the transmitter empties THR anew", () => {
+    const { put, get } = bench();
+    put(FCR, 1);
+    put(IER, 0b10);
+    get(IIR);
+    put(FCR, 0b101);
+    expect(get(IIR)).toBe(0b1100_0010);
+    expect(get(IIR)).toBe(0b1100_0001);
+    put(FCR, 0b001);
+    expect(get(IIR)).toBe(0b1100_0001);
+  });
+
   test("sources show in the order overrun, received, THR, modem; IIR clears none but THR's", () => {
     const { get, put } = bench();
     put(MCR, 0x10);

@@ -207,6 +207,16 @@ describe("starting (section 3.1)", () => {
     expect(status()).toBe(ACKNOWLEDGE_DRIVER | FEATURES_OK);
   });
 
+  test("FEATURES_OK holds for a driver that names VIRTIO_F_VERSION_1 and nothing else, after a reset too", () => {
+    const { negotiate, put, status } = bench();
+    negotiate(1);
+    put(0x070, 0);
+    put(0x024, 1);
+    put(0x020, 1);
+    put(0x070, ACKNOWLEDGE_DRIVER | FEATURES_OK);
+    expect(status()).toBe(ACKNOWLEDGE_DRIVER | FEATURES_OK);
+  });
+
   test.each([
     ["a bit that was not offered", 1, 1],
     ["no VIRTIO_F_VERSION_1", 1 << 5, 0],
@@ -221,9 +231,9 @@ describe("starting (section 3.1)", () => {
     const { negotiate, put, status } = bench();
     negotiate();
     put(0x070, 0);
-    put(0x024, 1);
-    put(0x020, 1);
     put(0x024, 2);
+    put(0x020, 1);
+    put(0x024, 1);
     put(0x020, 1);
     put(0x070, ACKNOWLEDGE_DRIVER | FEATURES_OK);
     expect(status()).toBe(ACKNOWLEDGE_DRIVER);
@@ -261,6 +271,7 @@ describe("starting (section 3.1)", () => {
     negotiate();
     setQueue(size, parts);
     expect(status() & NEEDS_RESET).toBe(NEEDS_RESET);
+    expect(get(0x060)).toBe(0); // Nobody is told before DRIVER_OK (section 2.1.2).
     expect(get(0x044)).toBe(0);
   });
 

@@ -108,6 +108,8 @@ interface State {
   deviceFeaturesSel: number;
   driverFeaturesSel: number;
   driverFeatures: bigint;
+  /** The driver asked for features that have no number here. */
+  acceptedUnknown: boolean;
   queueSel: number;
   status: number;
   interruptStatus: number;
@@ -189,9 +191,7 @@ export class VirtioMmio implements Device {
         break;
       case DRIVER_FEATURES:
         // Section 3.1.1: after FEATURES_OK they are settled.
-        if ((state.status & STATUS_FEATURES_OK) === 0) {
-          state.driverFeatures = this.#withFeatureWord(state.driverFeatures, state.driverFeaturesSel, word);
-        }
+        if ((state.status & STATUS_FEATURES_OK) === 0) this.#acceptFeatures(word);
         break;
       case DRIVER_FEATURES_SEL:
         state.driverFeaturesSel = number;
@@ -219,9 +219,10 @@ export class VirtioMmio implements Device {
       this.#state = this.#fresh();
       return;
     }
-    const { driverFeatures } = this.#state;
+    const { driverFeatures, acceptedUnknown } = this.#state;
     const offered = (this.#backend?.features ?? 0n) | FEATURE_VERSION_1;
-    const acceptable = (driverFeatures & ~offered) === 0n && (driverFeatures & FEATURE_VERSION_1) !== 0n;
+    const subset = !acceptedUnknown && (driverFeatures & ~offered) === 0n;
+    const acceptable = subset && (driverFeatures & FEATURE_VERSION_1) !== 0n;
     // Section 3.1.1, step 6: the driver reads FEATURES_OK back to see whether the device agrees.
     const settled =
       (this.#state.status & STATUS_FEATURES_OK) !== 0 || acceptable ? status : status & ~STATUS_FEATURES_OK;
@@ -345,11 +346,16 @@ export class VirtioMmio implements Device {
     return select > 1 ? 0n : BigInt.asUintN(32, features >> BigInt(32 * select));
   }
 
-  #withFeatureWord(features: bigint, select: number, word: bigint): bigint {
-    // Bits from 64 on are never offered, so a driver that sets one shows it by no bit at all: kept as bit 63, which is not offered either.
-    if (select > 1) return word === 0n ? features : features | (1n << 63n);
+  #acceptFeatures(word: bigint): void {
+    const state = this.#state;
+    const select = state.driverFeaturesSel;
+    if (select > 1) {
+      // Bits from 64 on are never offered.
+      state.acceptedUnknown ||= word !== 0n;
+      return;
+    }
     const shift = BigInt(32 * select);
-    return (features & ~(0xffff_ffffn << shift)) | (word << shift);
+    state.driverFeatures = (state.driverFeatures & ~(0xffff_ffffn << shift)) | (word << shift);
   }
 
   #readConfig(offset: number, size: number): bigint {
@@ -382,6 +388,7 @@ export class VirtioMmio implements Device {
       deviceFeaturesSel: 0,
       driverFeaturesSel: 0,
       driverFeatures: 0n,
+      acceptedUnknown: false,
       queueSel: 0,
       status: 0,
       interruptStatus: 0,
@@ -403,6 +410,7 @@ export class VirtioMmio implements Device {
       .u32(state.deviceFeaturesSel)
       .u32(state.driverFeaturesSel)
       .u64(state.driverFeatures)
+      .bool(state.acceptedUnknown)
       .u32(state.queueSel)
       .u8(state.status)
       .u8(state.interruptStatus);
@@ -431,6 +439,7 @@ export class VirtioMmio implements Device {
     state.deviceFeaturesSel = from.u32();
     state.driverFeaturesSel = from.u32();
     state.driverFeatures = from.u64();
+    state.acceptedUnknown = from.bool();
     state.queueSel = from.u32();
     state.status = from.u8();
     state.interruptStatus = from.upTo(INTERRUPT_USED | INTERRUPT_CONFIG, from.u8(), "the interrupt status");

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { decodeAt, type Decoded } from "../isa/decode.ts";
+import type { DecodeAt, Decoded } from "../isa/decode.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import * as at from "./layout.ts";
 import { type MachineMemory, RAM_BASE } from "./memory.ts";
@@ -20,7 +20,7 @@ export const KIND_OF_OP: Uint8Array = (() => {
   const kinds = new Uint8Array(256);
   for (const { op, effects, mnemonic } of INSTRUCTIONS) {
     if (effects.csr !== undefined) kinds[op] = KIND_CSR;
-    else if (effects.system !== undefined && effects.system !== "fence.i") kinds[op] = KIND_SYSTEM;
+    else if (effects.block !== undefined || (effects.system !== undefined && effects.system !== "fence.i")) kinds[op] = KIND_SYSTEM;
     else if (mnemonic === "mark") kinds[op] = KIND_MARK;
   }
   return kinds;
@@ -42,8 +42,12 @@ export class DecodeCache {
   /** Called when slots that a fetch TLB may point at are gone. */
   onRelease: () => void = () => {};
 
-  constructor(memory: MachineMemory) {
+  /** The machine's decoder. */
+  readonly decodeAt: DecodeAt;
+
+  constructor(memory: MachineMemory, decodeAt: DecodeAt) {
     this.#memory = memory;
+    this.decodeAt = decodeAt;
     this.#pageOf = new Int32Array(memory.dirty.length).fill(-1);
   }
 
@@ -191,7 +195,7 @@ export class DecodeCache {
       u8[slot] = at.OP_STRADDLE;
       return 0;
     }
-    const decoded = decodeAt(low, (low & 3) === 3 ? u8[byte + 2]! | (u8[byte + 3]! << 8) : 0);
+    const decoded = this.decodeAt(low, (low & 3) === 3 ? u8[byte + 2]! | (u8[byte + 3]! << 8) : 0);
     if (decoded === undefined) {
       u8[slot] = at.OP_ILLEGAL;
       return 0;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { AmoKind, CsrKind, Emit, FloatArithmetic, FloatFormat, ImmediateField, MemorySize, RegisterField, RoundingField, SystemKind } from "../isa/emit.ts";
+import type { AmoKind, BlockKind, CsrKind, Emit, FloatArithmetic, FloatFormat, ImmediateField, MemorySize, RegisterField, RoundingField, SystemKind } from "../isa/emit.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { floatOperation } from "./float/reference.ts";
 
@@ -19,6 +19,8 @@ export interface Environment {
   reserve(address: bigint): void;
   /** Whether the reservation covers `address`; it ends either way. Translates for a store first. */
   takeReservation(address: bigint, size: 4 | 8): boolean;
+  /** Acts on the cache block that holds `address`; its owner has seen that the instruction may. */
+  block(kind: BlockKind, address: bigint): void;
   csr(decoded: Decoded, kind: CsrKind, source: "register" | "immediate"): void;
   system(decoded: Decoded, kind: SystemKind): void;
   mark(code: number): void;
@@ -117,6 +119,11 @@ export class Evaluator implements Emit<bigint> {
   ge = (a: bigint, b: bigint): bigint => bit(signed(a) >= signed(b));
   geu = (a: bigint, b: bigint): bigint => bit(a >= b);
   select = (condition: bigint, then: bigint, otherwise: bigint): bigint => (condition !== 0n ? then : otherwise);
+  rotl = (a: bigint, b: bigint): bigint => ((a << (b & 63n)) | (a >> (-b & 63n))) & MASK;
+  rotr = (a: bigint, b: bigint): bigint => ((a >> (b & 63n)) | (a << (-b & 63n))) & MASK;
+  clz = (a: bigint): bigint => BigInt(a === 0n ? 64 : 64 - a.toString(2).length);
+  ctz = (a: bigint): bigint => BigInt(a === 0n ? 64 : (a & -a).toString(2).length - 1);
+  popcount = (a: bigint): bigint => BigInt(a.toString(2).replaceAll("0", "").length);
   signExtend = (a: bigint, bits: 8 | 16 | 32): bigint => BigInt.asIntN(bits, a) & MASK;
   zeroExtend = (a: bigint, bits: 8 | 16 | 32): bigint => BigInt.asUintN(bits, a);
   mul = (a: bigint, b: bigint): bigint => (a * b) & MASK;
@@ -173,6 +180,9 @@ export class Evaluator implements Emit<bigint> {
   }
   system(kind: SystemKind): void {
     this.#environment.system(this.#decoded, kind);
+  }
+  block(kind: BlockKind, address: bigint): void {
+    this.#environment.block(kind, address);
   }
   fence(): void {}
   mark(): void {

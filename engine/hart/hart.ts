@@ -27,7 +27,7 @@ export type Stop = (typeof STOP)[keyof typeof STOP];
 /** How plain instructions are carried out; nothing about a run depends on it. */
 export type Tier = "reference" | "interpreter" | "jit";
 /** Jumps to a place before it is compiled. */
-const HOT = 1000;
+const HOT = 4000;
 
 /** Whether physical memory may be accessed (PMP); `whole` asks for every byte of the page. */
 export interface Protection {

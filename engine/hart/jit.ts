@@ -94,12 +94,13 @@ export class Jit {
       const physical = this.#decoded.physicalOf(slot);
       const first = slot - ((physical % 4096) / 2) * at.SLOT_BYTES;
       const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
-      const region = findRegion(this.#memory, physical - (physical % 4096), physical % 4096, (offset) => {
+      const region = findRegion(this.#memory, this.#decoded.decodeAt, physical - (physical % 4096), physical % 4096, (offset) => {
         const other = slotOf(offset);
         return taken.has(other) || this.#decoded.isEntry(other);
       });
       if (region === undefined) continue;
-      for (const [block, { offset }] of region.blocks.entries()) {
+      for (const [block, { offset, entry }] of region.blocks.entries()) {
+        if (!entry) continue;
         taken.add(slotOf(offset));
         entries.push({ slot: slotOf(offset), region: specs.length, block });
       }

@@ -80,6 +80,7 @@ class RegionLowering extends Lowering {
   readonly #registers: Registers;
   readonly #flow: Flow;
   usesFloat = false;
+  protected override readonly tolerant = false;
 
   constructor(callees: Callees, instruction: RegionInstruction, registers: Registers, flow: Flow) {
     super(callees, LOCALS);
@@ -128,6 +129,9 @@ class RegionLowering extends Lowering {
   }
   override system(kind: string): void {
     if (kind !== "fence.i") throw new TypeError(`Cannot compile ${kind} as regions leave it to the interpreter`);
+  }
+  override block(): void {
+    throw new TypeError("Cannot compile a cache-block instruction as regions leave it to the interpreter");
   }
   override mark(): void {
     throw new TypeError("Cannot compile a mark as regions leave it to the interpreter");

@@ -98,6 +98,9 @@ export class SlotLowering extends Lowering {
     // Pages with decoded code are write-protected, so fetches see stores at once and fence.i has nothing left to do.
     if (kind !== "fence.i") this.#evaluate();
   }
+  override block(): void {
+    this.#evaluate();
+  }
   override mark(): void {
     this.#evaluate();
   }

@@ -58,7 +58,10 @@ export abstract class Lowering implements Emit<Code> {
   abstract branch(condition: Code, target: Code): void;
   abstract csr(): void;
   abstract system(kind: string): void;
+  abstract block(): void;
   abstract mark(): void;
+  /** Whether a misaligned access inside a page is carried out here: compiled code leaves it to the interpreter, to stay small. */
+  protected readonly tolerant: boolean = true;
   /** Code that leaves with the instruction not begun; `code` is why, as an i32; `nesting` counts the blocks around it. */
   protected abstract leave(code: Code, nesting: number): Code;
   /** The rounding mode as encoded: a number where it is known. */
@@ -94,6 +97,11 @@ export abstract class Lowering implements Emit<Code> {
   select(condition: Code, then: Code, otherwise: Code): Code {
     return wasm.select(then, otherwise, i32.wrapI64(condition));
   }
+  rotl = i64.rotl;
+  rotr = i64.rotr;
+  clz = i64.clz;
+  ctz = i64.ctz;
+  popcount = i64.popcnt;
   signExtend(a: Code, bits: 8 | 16 | 32): Code {
     return bits === 8 ? i64.extend8S(a) : bits === 16 ? i64.extend16S(a) : i64.extend32S(a);
   }
@@ -147,7 +155,9 @@ export abstract class Lowering implements Emit<Code> {
         aligned
           ? // Misalignment is judged before translation, which would leave its trace in the set of translations.
             this.leave(wasm.select(i32.const(at.EXIT_EVALUATE), i32.const(miss), i32.and(i32.wrapI64(get(l.address)), i32.const(size - 1))), 1)
-          : when(i32.eqz(i32.and(i64.eq(i64.load(get(l.entry)), page), within)), this.leave(i32.const(miss), 2)),
+          : this.tolerant
+            ? when(i32.eqz(i32.and(i64.eq(i64.load(get(l.entry)), page), within)), this.leave(i32.const(miss), 2))
+            : this.leave(i32.const(miss), 1),
       ),
       set(l.host, i32.add(i32.wrapI64(get(l.address)), i32.load(get(l.entry), 8))),
     );

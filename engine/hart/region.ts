@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type Decoded, decodeAt } from "../isa/decode.ts";
+import type { DecodeAt, Decoded } from "../isa/decode.ts";
 import type { MachineMemory } from "./memory.ts";
 
 /** Most instructions in a region: what compiles in a fraction of a millisecond. */
-const MOST = 256;
+const MOST = 96;
 
 export interface RegionInstruction {
   /** Offset in the page, in bytes. */
@@ -19,11 +19,13 @@ export interface RegionInstruction {
 export interface Block {
   readonly offset: number;
   readonly instructions: readonly RegionInstruction[];
+  /** Whether control is likely to come here from outside the region: a jump's target, or where a call returns to. */
+  readonly entry: boolean;
   /** Offset behind the last instruction, where control falls through to; the region may end there. */
   readonly end: number;
 }
 
-/** A region can be entered at each of its blocks. */
+/** A region can be entered at its entry blocks. */
 export interface Region {
   /** In order of offset; at most 256. */
   readonly blocks: readonly Block[];
@@ -32,7 +34,7 @@ export interface Region {
 /** Whether compiled code carries the instruction out; what it leaves to the interpreter ends a block. */
 function compilable({ instruction }: Decoded): boolean {
   const { effects, mnemonic } = instruction;
-  if (effects.csr !== undefined || mnemonic === "mark") return false;
+  if (effects.csr !== undefined || effects.block !== undefined || mnemonic === "mark") return false;
   return effects.system === undefined || effects.system === "fence.i";
 }
 
@@ -51,9 +53,10 @@ export function targetOf({ offset, decoded }: RegionInstruction): number | undef
  * @param taken Whether another region can be entered at an offset: this one then ends there.
  * @returns undefined where there is nothing to compile.
  */
-export function findRegion(memory: MachineMemory, physical: number, entry: number, taken: (offset: number) => boolean): Region | undefined {
+export function findRegion(memory: MachineMemory, decodeAt: DecodeAt, physical: number, entry: number, taken: (offset: number) => boolean): Region | undefined {
   const found = new Map<number, RegionInstruction>();
   const leaders = new Set<number>([entry]);
+  const entries = new Set<number>([entry]);
   const queue = [entry];
   const bytes = memory.view(physical, 4096);
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
@@ -69,6 +72,7 @@ export function findRegion(memory: MachineMemory, physical: number, entry: numbe
       const target = targetOf(instruction);
       if (target !== undefined) {
         leaders.add(target);
+        entries.add(target);
         queue.push(target);
       }
       offset += decoded.length;
@@ -76,21 +80,22 @@ export function findRegion(memory: MachineMemory, physical: number, entry: numbe
       // A call comes back behind itself, most likely: let that be in the region too.
       if (effects.jumps && decoded.rd === 0) break;
       if (effects.jumps) {
+        entries.add(offset);
         queue.push(offset);
         break;
       }
     }
   }
-  const blocks = assemble(found, leaders);
+  const blocks = assemble(found, leaders, entries);
   return blocks.length === 0 ? undefined : { blocks };
 }
 
-function assemble(found: ReadonlyMap<number, RegionInstruction>, leaders: ReadonlySet<number>): Block[] {
+function assemble(found: ReadonlyMap<number, RegionInstruction>, leaders: ReadonlySet<number>, entries: ReadonlySet<number>): Block[] {
   const blocks: Block[] = [];
   let current: RegionInstruction[] = [];
   let end = -1;
   const close = () => {
-    if (current.length > 0) blocks.push({ offset: current[0]!.offset, instructions: current, end });
+    if (current.length > 0) blocks.push({ offset: current[0]!.offset, instructions: current, end, entry: entries.has(current[0]!.offset) });
     current = [];
   };
   for (const offset of [...found.keys()].sort((a, b) => a - b)) {

@@ -75,6 +75,22 @@ export function decodeAt(low: number, high: number): Decoded | undefined {
   return word === 0 ? undefined : decodeAs(word, 2);
 }
 
+/** {@link decodeAt}, or that of a machine with fewer extensions. */
+export type DecodeAt = (low: number, high: number) => Decoded | undefined;
+
+/**
+ * @param extensions Names as in an ISA string.
+ * @returns {@link decodeAt} for a machine that has these extensions alone: what belongs to others is illegal there.
+ */
+export function decoderFor(extensions: readonly string[]): DecodeAt {
+  const has = INSTRUCTIONS.map(({ extension }) => extensions.includes(extension));
+  if (has.every((present) => present)) return decodeAt;
+  return (low, high) => {
+    const decoded = decodeAt(low, high);
+    return decoded !== undefined && has[decoded.instruction.op - 1] === true ? decoded : undefined;
+  };
+}
+
 function decodeAs(word: number, length: 2 | 4): Decoded | undefined {
   for (const { instruction, rd, rs1, rs2, rs3, rm } of bucket(word)) {
     if (((word ^ instruction.match) & instruction.mask) !== 0) continue;

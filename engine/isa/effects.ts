@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CsrKind, Emit, RegisterField, SystemKind } from "./emit.ts";
+import type { BlockKind, CsrKind, Emit, RegisterField, SystemKind } from "./emit.ts";
 
 type Slot = RegisterField["slot"];
 
@@ -21,6 +21,8 @@ export interface Effects {
   readonly branches: boolean;
   readonly csr: { readonly kind: CsrKind; readonly source: "register" | "immediate" } | undefined;
   readonly system: SystemKind | undefined;
+  /** What it does to a cache block; such an instruction counts as neither load nor store here. */
+  readonly block: BlockKind | undefined;
   /** Undefined for an instruction that does not need FS on. */
   readonly dirties: boolean | undefined;
 }
@@ -43,6 +45,7 @@ export function effectsOf(semantics: (e: Emit<null>) => void): Effects {
     branches: false,
     csr: undefined,
     system: undefined,
+    block: undefined,
     dirties: undefined,
   };
   const value = () => null;
@@ -88,6 +91,11 @@ export function effectsOf(semantics: (e: Emit<null>) => void): Effects {
     ge: value,
     geu: value,
     select: value,
+    rotl: value,
+    rotr: value,
+    clz: value,
+    ctz: value,
+    popcount: value,
     signExtend: value,
     zeroExtend: value,
     mul: value,
@@ -130,6 +138,9 @@ export function effectsOf(semantics: (e: Emit<null>) => void): Effects {
     },
     system: (kind) => {
       effects.system = kind;
+    },
+    block: (kind) => {
+      effects.block = kind;
     },
     fence: () => {},
     mark: () => {},

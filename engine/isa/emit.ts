@@ -24,6 +24,8 @@ export type MemorySize = 1 | 2 | 4 | 8;
 export type AmoKind = "swap" | "add" | "xor" | "and" | "or" | "min" | "max" | "minu" | "maxu";
 export type CsrKind = "write" | "set" | "clear";
 export type SystemKind = "ecall" | "ebreak" | "sret" | "mret" | "wfi" | "sfence.vma" | "fence.i";
+/** What is done to a cache block: zeroed, or one of the cache's own business. */
+export type BlockKind = "zero" | "inval" | "clean" | "flush";
 export type FloatFormat = "s" | "d";
 export type FloatArithmetic = "add" | "sub" | "mul" | "div" | "sqrt" | "madd" | "msub" | "nmadd" | "nmsub" | "min" | "max" | "eq" | "lt" | "le" | "class"
   | "to-w" | "to-wu" | "to-l" | "to-lu" | "from-w" | "from-wu" | "from-l" | "from-lu" | "s-to-d" | "d-to-s"; // biome-ignore format: a list
@@ -57,6 +59,13 @@ export interface Emit<V> {
   ge(a: V, b: V): V;
   geu(a: V, b: V): V;
   select(condition: V, then: V, otherwise: V): V;
+  /** Counts are modulo 64. */
+  rotl(a: V, b: V): V;
+  rotr(a: V, b: V): V;
+  /** Zeros above the highest one, zeros below the lowest one (64 for zero), and ones. */
+  clz(a: V): V;
+  ctz(a: V): V;
+  popcount(a: V): V;
   signExtend(a: V, bits: 8 | 16 | 32): V;
   zeroExtend(a: V, bits: 8 | 16 | 32): V;
   mul(a: V, b: V): V;
@@ -83,6 +92,8 @@ export interface Emit<V> {
   csr(kind: CsrKind, source: "register" | "immediate"): void;
   /** What the privileged architecture does: traps, returns, waits, fences. */
   system(kind: SystemKind): void;
+  /** Acts on the cache block that holds `address`; whether it may is the hart's owner's to decide, as for `system`. */
+  block(kind: BlockKind, address: V): void;
   /** Memory ordering: nothing, on one hart. */
   fence(): void;
   /** A lap point that the guest makes (weight 1). */

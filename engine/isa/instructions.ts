@@ -13,11 +13,15 @@ import { M, m } from "./m.ts";
 import { RV64I, rv64i } from "./rv64i.ts";
 import { SYSTEM, system } from "./system.ts";
 import { compile, type Pattern, type Semantics, type Table } from "./table.ts";
+import { ZBA, ZBB, ZBS, zba, zbb, zbs } from "./zb.ts";
+import { ZAWRS, ZICBOM, ZICBOZ, zawrs, zicbom, zicboz } from "./zic.ts";
 
 /** A row of the ISA, made ready for decoder, hart, assembler and disassembler. */
 export interface Instruction extends Pattern {
   /** Dense, from 1; below 250, so that it fits a byte with room for the decoder's own numbers. */
   readonly op: number;
+  /** The extension that it belongs to, by its name in an ISA string. On a machine without that, it is illegal. */
+  readonly extension: string;
   /** Whether `rd` is an x register that it writes. */
   readonly writesX: boolean;
   readonly effects: Effects;
@@ -45,28 +49,35 @@ export const OPERANDS: Operands = {
 };
 
 type Unbound = <V>(field: Operands, e: Emit<V>) => void;
-const rows: { pattern: Pattern; unbound: Unbound }[] = [];
+const rows: { extension: string; pattern: Pattern; unbound: Unbound }[] = [];
 
 // The types have done their work by here: each function fits its row, and is given the operands of every row.
-function extension<T extends Table>(table: T, semantics: Semantics<T>): void {
+function add<T extends Table>(extension: string, table: T, semantics: Semantics<T>): void {
   for (const mnemonic of Object.keys(table)) {
-    rows.push({ pattern: compile(mnemonic, table[mnemonic]!), unbound: semantics[mnemonic] as unknown as Unbound });
+    rows.push({ extension, pattern: compile(mnemonic, table[mnemonic]!), unbound: semantics[mnemonic] as unknown as Unbound });
   }
 }
 
-extension(RV64I, rv64i);
-extension(M, m);
-extension(A, a);
-extension(SYSTEM, system);
-extension(F, f);
-extension(D, d);
-extension(HINTS, hints);
+add("i", RV64I, rv64i);
+add("m", M, m);
+add("a", A, a);
+// Privileged instructions, CSR accesses and fence.i are of the base that every machine has.
+add("i", SYSTEM, system);
+add("f", F, f);
+add("d", D, d);
+add("i", HINTS, hints);
+add("zba", ZBA, zba);
+add("zbb", ZBB, zbb);
+add("zbs", ZBS, zbs);
+add("zicbom", ZICBOM, zicbom);
+add("zicboz", ZICBOZ, zicboz);
+add("zawrs", ZAWRS, zawrs);
 
 /** Every instruction, in the order of their `op` numbers: `INSTRUCTIONS[op - 1]`. */
-export const INSTRUCTIONS: readonly Instruction[] = rows.map(({ pattern, unbound }, index) => {
+export const INSTRUCTIONS: readonly Instruction[] = rows.map(({ extension, pattern, unbound }, index) => {
   const semantics = <V>(e: Emit<V>) => unbound(OPERANDS, e);
   const effects = effectsOf(semantics);
-  return { ...pattern, op: index + 1, writesX: effects.writesX, effects, semantics };
+  return { ...pattern, op: index + 1, extension, writesX: effects.writesX, effects, semantics };
 });
 
 const byMnemonic = new Map(INSTRUCTIONS.map((instruction) => [instruction.mnemonic, instruction]));

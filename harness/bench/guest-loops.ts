@@ -6,7 +6,7 @@
  * @module
  */
 
-import { assemble } from "../../engine/isa/assemble.ts";
+import { assemble } from "../../engine/mod.ts";
 
 /** Where raw images go: the start of RAM in machine mode, behind the firmware's place otherwise. */
 const MACHINE_BASE = 0x8000_0000n;

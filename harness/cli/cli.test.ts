@@ -43,7 +43,8 @@ describe("record", () => {
   test("writes exactly the file that it is told, with images beside, the same bytes each time", async () => {
     expect(Buffer.compare(readFileSync(path("again.trace")), readFileSync(recorded))).toBe(0);
     expect(readdirSync(terminal.folder).sort()).toEqual(["again.trace", "calls.native.trace", "images"]);
-    expect(readdirSync(path("images"))).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(readdirSync(path("images"))).toEqual([digest, digest]); // The kernel's and the disk's.
   });
 
   test("puts the result on stdout and nothing else", async () => {
@@ -92,6 +93,23 @@ describe("record", () => {
     );
     expect(code).toBe(0);
     expect(document.console).toContain("\ntyped\n");
+  });
+
+  test("gives the guest a disk, and writes to a copy of it", async () => {
+    const disk = path("disk");
+    writeFileSync(disk, "a disk for hutch\n".repeat(4096).slice(0, 65_536));
+    const run = (command: string) =>
+      terminal.json("record", "--guest", "hutch", "--run", command, ...SMALL, "--disk", disk, "-o", path("disk.trace"));
+    expect((await run("disk-read 100")).document.console).toBe("disk-read: 100 blocks, checksum 41833f8312727c21\n");
+    const { code } = await terminal.json("replay", path("disk.trace"), "--technique", "full");
+    expect(code).toBe(0);
+    const before = readFileSync(disk);
+    writeFileSync(disk, new Uint8Array(1 << 20));
+    expect((await run("selftest")).document.console).toContain("PASS disk");
+    expect(readFileSync(disk).every((byte) => byte === 0)).toBe(before.length > 0);
+    expect((await terminal.json("verify", path("disk.trace"), "--technique", "full")).document).toMatchObject({
+      identity: { equal: true },
+    });
   });
 
   test("ends with 4 and names the line where the guest ends before its script", async () => {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { catalogue, guestNamed } from "../guests/catalogue.ts";
+import { guestNamed } from "../guests/catalogue.ts";
+import { readImage } from "../guests/file-guest.ts";
 import { fileGuest, type Guest } from "../guests/mod.ts";
 import type { GuestOptions } from "./options.ts";
 
@@ -35,19 +36,17 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
     );
     return fileGuest(kernel, { ...files, ...own });
   }
-  const extra = Object.entries({ firmware, initrd, dtb, disk }).find(([, path]) => path !== undefined);
+  const extra = Object.entries({ firmware, initrd, dtb }).find(([, path]) => path !== undefined);
   if (extra !== undefined) {
     throw new RangeError(
       `Cannot use --${extra[0]} as guest ${guest} brings its own files: name the kernel too, with --kernel FILE`,
     );
   }
-  return {
-    ...guestNamed(guest!, { ...(run === undefined ? {} : { run }), ...(quick === undefined ? {} : { quick }) }),
-    ...own,
-  };
-}
-
-/** Names for help texts. */
-export function guestNames(): readonly string[] {
-  return catalogue().map(({ name }) => name);
+  const chosen = guestNamed(guest!, {
+    ...(run === undefined ? {} : { run }),
+    ...(quick === undefined ? {} : { quick }),
+  });
+  const load =
+    disk === undefined ? {} : { load: async () => ({ ...(await chosen.load()), disk: readImage("disk", disk) }) };
+  return { ...chosen, ...load, ...own };
 }

@@ -137,6 +137,7 @@ trap:
 /** Bytes from the S handler's start to its call. */
 export const CALL_OFFSET = 64;
 
+// The boot ROM leaves values of its own in a few registers.
 const boot = `
   la t0, ${M_HANDLER}
   csrw mtvec, t0
@@ -148,6 +149,7 @@ ${clearInterrupts}
   li t1, 0x1f
   slli t1, t1, 56
   csrw pmpcfg2, t1
+${Array.from({ length: 32 }, (_, i) => `  li x${i}, 0\n`).join("")}
   li t1, ${CODE}
   jr t1
 `;

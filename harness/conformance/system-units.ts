@@ -6,9 +6,8 @@
  * @module
  */
 import { CSRS, decode } from "../../engine/mod.ts";
-import { CLINT } from "./memory-map.ts";
+import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, number, type Unit, word } from "./program.ts";
-import { POOL, POOL_ENTRIES } from "./memory-map.ts";
 import type { Seeded } from "./seeded.ts";
 import type { Situation } from "./units.ts";
 
@@ -152,13 +151,16 @@ export function privilegedUnit({ random, mode }: Situation): Unit {
 /** Words and halfwords that are no instruction. */
 export function illegalUnit({ random }: Situation): Unit {
   for (;;) {
-    if (random.chance(20)) return [fixed(random.pick([0x0000, 0x8002 & ~0x7e, 0x6101 & ~0x7c, 0x2001 & ~0xf80, 0x9c41, 0x8000 | (random.below(0x800) << 2)]))];
+    if (random.chance(25)) return [fixed(random.pick(RESERVED_HALVES))];
     // QEMU decodes nothing more than this machine in these opcodes either.
     const opcode = random.pick([0x03, 0x13, 0x1b, 0x23, 0x33, 0x3b, 0x63, 0x67, 0x73, 0x2f, 0x53, 0x0b, 0x2b, 0x5b, 0x7b]);
     const bits = ((random.word() & ~0x7f) | opcode) >>> 0;
     if (decode(bits) === undefined && !elsewhere(bits)) return [fixed(bits)];
   }
 }
+/** All zeros; c.addi16sp and c.lui of zero; c.addiw, c.lwsp and c.ldsp to x0; c.jr x0; and code points without a row. */
+const RESERVED_HALVES = [0x0000, 0x6101, 0x6281, 0x2001, 0x4002, 0x6002, 0x8002, 0x9c41, 0x9c61, 0x8000];
+
 /** What QEMU 7.2 may take for an instruction of an extension that this machine does not have. */
 const elsewhere = (bits: number): boolean => (bits & 0x7f) === 0x73 && ((bits >>> 12) & 7) === 4;
 
@@ -198,31 +200,26 @@ export function rewriteUnit({ random }: Situation): Unit {
   return [...load, at, item("sw", { rs1: base, rs2: source, imm: distance }), ...fence, item("andi", { rd: random.register(), rs1: rd, imm: 0 })];
 }
 
-/** Sets PMP entries over the protected pages; the configuration last. */
-export function protectionUnit({ random }: Situation, from: number, bytes: number, lock: boolean): Unit {
+/**
+ * Sets PMP entries over the protected pages; the configuration last, as QEMU 7.2 forgets its TLB only then. Entry 0 is never top-of-range,
+ * which would begin at address 0, and W comes with R: QEMU 7.2 takes the reserved combination.
+ *
+ * @param lock Whether entry 0 is locked, for good.
+ */
+export function protectionUnit(random: Seeded, lock: boolean): Unit {
   const items: Item[] = [];
-  const base = random.other();
-  const value = random.other(base);
-  let configuration = 0n;
-  const entries = 4;
-  for (let entry = 0; entry < entries; entry++) {
-    const kind = random.below(4);
-    const start = from + 4 * random.below(bytes / 4);
-    let register = start >>> 2;
-    if (kind === 3) {
-      const size = random.pick([8, 16, 64, 4096]);
-      register = ((start & -size) >>> 2) | (size / 8 - 1);
-    }
-    const rwx = random.pick([0, 1, 3, 4, 5, 7, 2, 6]);
-    items.push(...number(value, register | 0));
-    // Addresses beyond 2^31 are negative as 32-bit numbers: cut the sign off.
-    items.push(item("slli", { rd: value, rs1: value, imm: 34 }), item("srli", { rd: value, rs1: value, imm: 34 }));
-    items.push(item(random.pick(["csrrw", "csrrw"]), { rd: random.register(), rs1: value, imm: 0x3b0 + entry }));
-    configuration |= BigInt(rwx | (kind << 3) | (lock && entry === 0 ? 0x80 : 0)) << BigInt(8 * entry);
+  const value = random.other();
+  let configuration = 0;
+  for (let entry = 0; entry < 4; entry++) {
+    const matching = entry === 0 ? random.pick([0, 2, 3, 3]) : random.below(4);
+    let start = PROTECTED + 4 * random.below(PROTECTED_BYTES / 4);
+    // A natural alignment is written as trailing ones.
+    const size = random.pick([8, 16, 64, 4096]);
+    if (matching === 3) start = (start & -size) + size / 2 - 4;
+    items.push(...number(value, start >>> 2), item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpaddr0") + entry }));
+    configuration |= (random.pick([0, 1, 3, 4, 5, 7]) | (matching << 3) | (lock && entry === 0 ? 0x80 : 0)) << (8 * entry);
   }
-  items.push(...number(value, Number(BigInt.asIntN(32, configuration))));
-  items.push(item("csrrw", { rd: random.register(), rs1: value, imm: 0x3a0 }));
-  return items;
+  return [...items, ...number(value, configuration), item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpcfg0") })];
 }
 
 /** Ends a section with a return to the next, in the mode that the status register holds. */

@@ -107,7 +107,8 @@ export function branchUnit({ random }: Situation): Unit {
 /** `c.j`, `c.beqz` or `c.bnez`; to the next instruction where the unit meant is out of reach. */
 export function compressedBranchUnit({ random }: Situation): Unit {
   const ahead = 1 + random.below(2);
-  const pattern = COMPRESSED_PATTERNS.find(({ mnemonic }) => mnemonic === random.pick(["c.j", "c.beqz", "c.bnez"]))!;
+  const name = random.pick(["c.j", "c.beqz", "c.bnez"]);
+  const pattern = COMPRESSED_PATTERNS.find(({ mnemonic }) => mnemonic === name)!;
   const register = random.below(8);
   return [
     {
@@ -172,7 +173,7 @@ function dataAddress(random: Seeded, size: number): number {
 
 /** An offset into a window, and whether the access stays within its page. */
 function windowOffset(random: Seeded, window: Window, stores: boolean): number {
-  if (random.chance(10) && (!stores || window.size === "4K")) return 4096 - 1 - random.below(7);
+  if (random.chance(10) && (!stores || window.size === "4K")) return 4094 - random.below(6);
   const offset = STORE_FROM + 8 * random.below((STORE_TO - STORE_FROM) / 8);
   return random.chance(20) ? offset + random.below(8) : offset;
 }
@@ -224,12 +225,14 @@ export function dataUnit({ random, mode }: Situation): Unit {
 export function windowUnit(situation: Situation): Unit {
   const { random } = situation;
   const { access, stores } = fullAccess(random);
-  const window = random.pick(situation.windows);
+  // Where there is no translation, windows beyond 16 GiB would meet QEMU's PCI bus.
+  const reachable = situation.translated === true ? situation.windows : situation.windows.filter((window) => window.address < 2 ** 34);
+  const window = random.pick(reachable);
   const base = random.other();
   const probe = situation.translated === true ? probeOf(window, stores ? "store" : "load") : undefined;
   const target = windowOffset(random, window, stores);
-  const offset = target < 2048 ? target : target - 2048;
-  return [...windowBase(base, window, target - offset > 0 ? 2047 : 0), access(base, target - offset > 0 ? target - 2047 : target, probe)];
+  const first = target < 2048 ? 0 : 2047;
+  return [...windowBase(base, window, first), access(base, target - first, probe)];
 }
 
 /** Loads and stores where nothing is. */
@@ -291,7 +294,7 @@ export function atomicUnit({ random, windows, mode, translated, status }: Situat
 
 /** Runs code in a window, which comes back if it can be run. */
 export function fetchUnit({ random, windows, mode, translated }: Situation): Unit {
-  const window = random.pick(windows);
+  const window = random.pick(translated === true ? windows : windows.filter(({ address }) => address < 2 ** 34));
   const probe = mode !== 3 && translated === true ? probeOf(window, "fetch") : undefined;
   const straddling = random.chance(20);
   const rd = straddling ? 1 : random.other();

@@ -68,6 +68,16 @@ describe("pricing a run", () => {
     expect(run.exits).toEqual({ total: 1, byReason: { [reason]: 1 } });
   });
 
+  test("charges a return or an SBI call inside the VMM without the hardware's part, which its exit has", () => {
+    const inside = (event: Event) => [at(9, "vmm.exit", { reason: "halt" }), event, at(9, "vmm.resume")];
+    expect(priceRun(inside(at(9, "guest.return")), inOrder).byCause).toMatchObject({ trap: 0, other: bareExit });
+    expect(priceRun(inside(at(9, "interrupt")), inOrder).byCause).toMatchObject({ trap: 0, other: bareExit });
+    expect(priceRun(inside(at(9, "sbi")), inOrder).byCause).toMatchObject({
+      syscall: 0,
+      other: bareExit + price["sbi.call"]!,
+    });
+  });
+
   test("charges a device's access on the bare machine and in the VMM alike", () => {
     const bare = priceRun([at(1, "device.read")], inOrder);
     expect(bare.byCause.device).toBe(price["device.access"]);

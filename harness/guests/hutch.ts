@@ -22,6 +22,9 @@ export const HUTCH_MARKS = {
   signal: 10,
 } as const;
 
+/** Every run has a disk, so that all have the same machine. It is empty: hutch formats it when a file is first used. */
+const DISK_BYTES = 1 << 20;
+
 /** What the kernel has room for (`boot_info.arguments`), its end included. */
 const ARGUMENT_BYTES = 256;
 
@@ -49,7 +52,10 @@ export const hutch: {
       binary: "hutch",
       append: words.join(" "),
       marks: HUTCH_MARKS,
-      load: async () => ({ kernel: readImage("kernel", packageFile("experiments/guests/hutch/prebuilt/hutch.elf")) }),
+      load: async () => ({
+        kernel: readImage("kernel", packageFile("experiments/guests/hutch/prebuilt/hutch.elf")),
+        disk: new Uint8Array(DISK_BYTES),
+      }),
     };
   },
 };
