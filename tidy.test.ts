@@ -354,6 +354,21 @@ describe("the tree", () => {
     expect([...modules.keys()].filter((path) => !reached.has(path))).toEqual([]);
   });
 
+  test("exports nothing that nobody names", () => {
+    const modules = files.filter(isModule);
+    const words = modules.map(({ path, code }) => ({ path, words: new Set(code.match(/\w+/g)) }));
+    const idle = modules
+      .filter(({ path }) => path !== "harness/experiment-hooks.ts") // Node calls its exports by name.
+      .flatMap(({ path, code }) =>
+        [...code.matchAll(/^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm)]
+          .map(([, name]) => name!)
+          .filter((name) => code.match(new RegExp(`\\b${name}\\b`, "g"))!.length === 1)
+          .filter((name) => !words.some((other) => other.path !== path && other.words.has(name)))
+          .map((name) => `${path}: ${name}`),
+      );
+    expect(idle).toEqual([]);
+  });
+
   test("holds at its top only what the design names", () => {
     expect(readdirSync(".").filter((name) => ![...TOP_LEVEL, ...MADE].includes(name))).toEqual([]);
   });

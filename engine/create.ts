@@ -4,7 +4,7 @@
  * @module
  */
 import { attachBoard } from "./boards/build.ts";
-import { buildDeviceTree, VIRT } from "./boards/virt.ts";
+import { buildDeviceTree, describeHart, VIRT } from "./boards/virt.ts";
 import { Log } from "./event/log.ts";
 import { Hart, type Tier } from "./hart/hart.ts";
 import * as at from "./hart/layout.ts";
@@ -15,7 +15,7 @@ import { Translations } from "./hart/translations.ts";
 import type { Profile } from "./isa/profile.ts";
 import { Bus } from "./machine/bus.ts";
 import { readDeviceTree, writeDeviceTree } from "./machine/device-tree.ts";
-import { ImageError, loadImage, placeBootData, type Image } from "./machine/image.ts";
+import { type Image, ImageError, loadImage, placeBootData } from "./machine/image.ts";
 import { Machine } from "./machine/machine.ts";
 import { Native } from "./machine/native.ts";
 import { Platform } from "./machine/platform.ts";
@@ -74,9 +74,27 @@ export function createMachine(config: MachineConfig): Machine {
   const log = new Log({ enabled: config.logging });
   const schedule = new Schedule(position);
   const bus = new Bus(log, position);
-  const hart = new Hart({ memory, position, translations: new Translations(profile.translationCap), bus, tier: config.tier ?? "jit", ...(config.threshold === undefined ? {} : { threshold: config.threshold }) });
-  const guest = new Privileged({ memory, position, stepsPerTick: profile.stepsPerTick });
-  const platform = new Platform({ memory, position, log, schedule, bus, guest, hart, profile, machineMode: config.machineMode || config.firmware !== undefined });
+  const hart = new Hart({
+    memory,
+    position,
+    translations: new Translations(profile.translationCap),
+    bus,
+    extensions: profile.extensions,
+    tier: config.tier ?? "jit",
+    ...(config.threshold === undefined ? {} : { threshold: config.threshold }),
+  });
+  const guest = new Privileged({ memory, position, profile });
+  const platform = new Platform({
+    memory,
+    position,
+    log,
+    schedule,
+    bus,
+    guest,
+    hart,
+    profile,
+    machineMode: config.machineMode || config.firmware !== undefined,
+  });
   attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
   boot(config, platform);
   const execution = virtualized ? new Vmm(platform, technique) : new Native(platform);
@@ -88,13 +106,27 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
   const ram = { base: BigInt(RAM_BASE), size: config.memoryBytes };
   const inMachineMode = machineMode || config.firmware !== undefined;
   const images: Image[] = [];
-  if (config.firmware !== undefined) images.push(loadImage(config.firmware, { ram, defaultLoad: ram.base, name: "firmware" }));
-  images.push(loadImage(config.kernel, { ram, defaultLoad: machineMode && images.length === 0 ? ram.base : PAYLOAD_BASE, name: config.kernelName ?? "kernel" }));
+  if (config.firmware !== undefined)
+    images.push(loadImage(config.firmware, { ram, defaultLoad: ram.base, name: "firmware" }));
+  images.push(
+    loadImage(config.kernel, {
+      ram,
+      defaultLoad: machineMode && images.length === 0 ? ram.base : PAYLOAD_BASE,
+      name: config.kernelName ?? "kernel",
+    }),
+  );
   const end = images.reduce((last, image) => (image.end > last ? image.end : last), ram.base);
-  if (images.length === 2 && images[0]!.end > images[1]!.segments[0]!.address && images[1]!.end > images[0]!.segments[0]!.address) {
-    throw new ImageError(`Cannot load kernel as images do not overlap: firmware ends at 0x${images[0]!.end.toString(16)}`);
+  if (
+    images.length === 2 &&
+    images[0]!.end > images[1]!.segments[0]!.address &&
+    images[1]!.end > images[0]!.segments[0]!.address
+  ) {
+    throw new ImageError(
+      `Cannot load kernel as images do not overlap: firmware ends at 0x${images[0]!.end.toString(16)}`,
+    );
   }
-  for (const image of images) for (const { address, bytes } of image.segments) memory.view(Number(address), bytes.length).set(bytes);
+  for (const image of images)
+    for (const { address, bytes } of image.segments) memory.view(Number(address), bytes.length).set(bytes);
 
   const tree = (initrd?: { readonly start: bigint; readonly end: bigint }): Uint8Array => {
     if (config.dtb !== undefined) return config.dtb;
@@ -102,6 +134,7 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
       buildDeviceTree(VIRT, {
         memoryBytes: config.memoryBytes,
         machineMode: inMachineMode,
+        hart: describeHart(config.profile),
         ...(config.append === undefined ? {} : { append: config.append }),
         ...(initrd === undefined ? {} : { initrd }),
       }),
@@ -112,7 +145,8 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
   const places = placeBootData(ram, end, size, config.initrd?.length);
   const blob = tree(places.initrd);
   memory.view(Number(places.deviceTree), blob.length).set(blob);
-  if (config.initrd !== undefined && places.initrd !== undefined) memory.view(Number(places.initrd.start), config.initrd.length).set(config.initrd);
+  if (config.initrd !== undefined && places.initrd !== undefined)
+    memory.view(Number(places.initrd.start), config.initrd.length).set(config.initrd);
 
   hart.pc = images[0]!.entry;
   // The boot protocol of Linux and of OpenSBI's payloads: hart number in a0, device tree in a1.
@@ -124,6 +158,9 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
     guest.write(CSR.medeleg, 0xb1ff, 0);
     guest.write(CSR.mideleg, 0x222, 0);
     guest.write(CSR.mcounteren, 7, 0);
+    // CBIE, CBCFE and CBZE; STCE; and ADUE, which payloads expect on where Svadu comes without Svade. What is not there ignores it.
+    const adue = config.profile.extensions.includes("svade") ? 0 : 0x2000_0000;
+    guest.write(CSR.menvcfg, 0xf0, 0x8000_0000 | adue);
     guest.write(CSR.pmpaddr0, 0xffff_ffff, 0x3f_ffff);
     guest.write(CSR.pmpcfg0, 0x1f, 0);
   }

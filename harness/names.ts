@@ -4,10 +4,9 @@
  * @module
  */
 
-import { full, native, type Profile, strict, type Technique } from "../engine/mod.ts";
+import { full, native, PROFILES, type Profile, profileByName, type Technique } from "../engine/mod.ts";
 
 const TECHNIQUES: readonly Technique[] = [native, full];
-const PROFILES: Readonly<Record<string, Profile>> = { strict };
 
 /**
  * A technique by its name, as in `native` or `rewriting:trap`.
@@ -24,9 +23,9 @@ export function techniqueNamed(name: string): Technique {
 
 /** @throws {RangeError} If there is no profile of that name. */
 export function profileNamed(name: string): Profile {
-  const found = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined;
+  const found = profileByName(name);
   if (found !== undefined) return found;
   throw new RangeError(
-    `Cannot use profile "${name}" as it must be one of ${Object.keys(PROFILES).join(", ")}: it is none of them`,
+    `Cannot use profile "${name}" as it must be one of ${PROFILES.map((profile) => profile.name).join(", ")}: it is none of them`,
   );
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type Event, full } from "../engine/mod.ts";
-import { ScriptedInput } from "./console-input.ts";
+import { LiveInput, ScriptedInput } from "./console-input.ts";
 import { fileGuest, type Guest, hutch } from "./guests/mod.ts";
 import { parseInputScript } from "./input-script.ts";
 import { MemorySink, type RecordOptions, record } from "./record.ts";
+import { replay } from "./replay.ts";
 import { memoryStore } from "./store.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -127,6 +128,35 @@ describe("input", () => {
   test("that is left when the guest ends is named", async () => {
     const tape = await record({ guest: calls(5), input: script('expect "login: "') });
     expect(tape.unfinished).toBe('line 1, expect "login: "');
+  });
+});
+
+describe("a person at the console", () => {
+  const typed = (line: string) => new TextEncoder().encode(line);
+
+  test("sees what the guest writes, and what is typed is recorded", async () => {
+    let [shown, lines] = ["", ["echo hello\n", "exit\n"]];
+    const input = new LiveInput((bytes) => {
+      shown += text(bytes);
+      if (shown.endsWith("hutch$ ")) input.typed(typed(lines.shift() ?? ""));
+    });
+    const tape = await record({ guest: small(hutch.running("sh")), input });
+    expect(tape.ending).toEqual({ reason: "poweroff", code: 0 });
+    expect(shown).toBe(text(tape.console));
+    expect(shown).toContain("\nhello\n");
+    lines = [];
+    const run = await replay(tape, { technique: full });
+    expect([run.digest, run.trace().inputs()]).toEqual([tape.digest, tape.inputs()]);
+  });
+
+  test("may leave, which ends the run there and in every replay", async () => {
+    const input = new LiveInput((bytes) => {
+      if (text(bytes).includes("$")) input.leave();
+    });
+    const tape = await record({ guest: small(hutch.running("sh")), input });
+    expect(tape.ending.reason).toBe("left");
+    const run = await replay(tape, { technique: full });
+    expect(run).toMatchObject({ steps: tape.steps, digest: tape.digest, ending: { reason: "left" }, complete: true });
   });
 });
 

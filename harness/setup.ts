@@ -70,7 +70,11 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
       ...Object.entries(guest.marks ?? {}).map(([name, id]) => ({ id, name })),
       ...texts.map(({ id, name }) => ({ id, name })),
     ],
-    settings: { name: guest.name, ...(texts.length === 0 ? {} : { consoleMarks: packConsoleMarks(texts) }) },
+    settings: {
+      name: guest.name,
+      ...(texts.length === 0 ? {} : { consoleMarks: packConsoleMarks(texts) }),
+      ...Object.fromEntries(Object.entries(images.origins ?? {}).map(([file, hash]) => [`sha256 ${file}`, hash])),
+    },
   };
   checkRange("checkpointEvery", unnamed.checkpointEvery, 1000);
   checkRange("maxSteps", unnamed.maxSteps, 1);
@@ -108,9 +112,7 @@ export function setUpAgain(header: TraceHeader, store: ImageStore, technique: Te
 /** What a guest's images are to a replay that loads them itself: a store that knows these alone. */
 export async function storeOfGuest(guest: Guest): Promise<ImageStore> {
   const images = await guest.load();
-  const byHash = new Map(
-    Object.values(images as unknown as Record<string, Uint8Array>).map((bytes) => [sha256(bytes), bytes]),
-  );
+  const byHash = new Map(ROLES.flatMap((role) => images[role] ?? []).map((bytes) => [sha256(bytes), bytes] as const));
   return {
     put: sha256,
     get(hash) {

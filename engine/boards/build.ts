@@ -44,14 +44,25 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
     board.testFinisher.address,
     new TestFinisher({
       onFinish: (kind, code) => {
-        platform.end = kind === "fail" ? { reason: "panic", code, message: `the guest reported failure ${code}` } : { reason: kind, code };
+        platform.end =
+          kind === "fail"
+            ? { reason: "panic", code, message: `the guest reported failure ${code}` }
+            : { reason: kind, code };
       },
     }),
   );
   const nanosecondsPerStep = 1_000_000_000 / (profile.timebaseHertz * profile.stepsPerTick);
   attach(
     board.rtc.address,
-    clocked((clock) => new GoldfishRtc({ line: plic.source(board.rtc.interrupt), clock, startSeconds: options.rtcSeconds, nanosecondsPerStep })),
+    clocked(
+      (clock) =>
+        new GoldfishRtc({
+          line: plic.source(board.rtc.interrupt),
+          clock,
+          startSeconds: options.rtcSeconds,
+          nanosecondsPerStep,
+        }),
+    ),
   );
   // Under the SBI the CLINT is the firmware's, and its lines end there.
   const unheard: InterruptLine = { set: () => {} };
@@ -68,15 +79,28 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
     ),
   );
   attach(board.plic.address, plic);
-  const uart = new Uart16550({ line: plic.source(board.uart.interrupt), onTransmit: (byte) => platform.print(Uint8Array.of(byte)) });
+  const uart = new Uart16550({
+    line: plic.source(board.uart.interrupt),
+    onTransmit: (byte) => platform.print(Uint8Array.of(byte)),
+  });
   attach(board.uart.address, uart);
   platform.console = uart;
   for (const [index, slot] of board.virtio.entries()) {
     const name = `virtio${index}`;
-    const backend = index === 0 && options.disk !== undefined ? { backend: new VirtioBlock({ image: options.disk }) } : {};
+    const backend =
+      index === 0 && options.disk !== undefined ? { backend: new VirtioBlock({ image: options.disk }) } : {};
     attach(
       slot.address,
-      clocked((clock) => new VirtioMmio({ name, line: plic.source(slot.interrupt), clock, memory: platform.deviceMemory(name), ...backend })),
+      clocked(
+        (clock) =>
+          new VirtioMmio({
+            name,
+            line: plic.source(slot.interrupt),
+            clock,
+            memory: platform.deviceMemory(name),
+            ...backend,
+          }),
+      ),
     );
   }
 }

@@ -41,7 +41,7 @@ test("windows do not overlap, nor do interrupt sources", () => {
 describe("the device tree", () => {
   test("says what the hart is in both forms: kernels read one or the other, and lose the FPU without theirs", () => {
     const root = tree();
-    expect(text(root, "/cpus/cpu@0", "riscv,isa")).toEqual(["rv64imafdc_zicntr_zicsr_zifencei"]);
+    expect(text(root, "/cpus/cpu@0", "riscv,isa")).toEqual(["rv64imafdc_zicntr_zicsr_zifencei_zihpm_sstc_svade"]);
     expect(text(root, "/cpus/cpu@0", "riscv,isa-base")).toEqual(["rv64i"]);
     expect(text(root, "/cpus/cpu@0", "riscv,isa-extensions")).toEqual([
       "i",
@@ -53,6 +53,9 @@ describe("the device tree", () => {
       "zicntr",
       "zicsr",
       "zifencei",
+      "zihpm",
+      "sstc",
+      "svade",
     ]);
     expect(text(root, "/cpus/cpu@0", "mmu-type")).toEqual(["riscv,sv39"]);
     expect(cells(root, "/cpus", "timebase-frequency")).toEqual([10_000_000]);

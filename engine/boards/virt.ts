@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { BLOCK_BYTES } from "../hart/access.ts";
+import { isaString, type Profile, strict } from "../isa/profile.ts";
 import { cells64, type DeviceTreeNode, node } from "../machine/device-tree.ts";
 
 /** A window of guest-physical addresses, and the interrupt source of what lies there. */
@@ -48,7 +50,7 @@ export const VIRT: Board = {
 
 /** What the device tree says of the hart. Kernels read the old string or the new lists, so there are both. */
 export interface HartDescription {
-  /** `riscv,isa`: `rv64imafdc_zicntr_zicsr_zifencei`. */
+  /** `riscv,isa`: `rv64imafdc_zicntr_zicsr_zifencei` and so on. */
   readonly isa: string;
   /** `riscv,isa-base`: `rv64i`. */
   readonly isaBase: string;
@@ -56,14 +58,23 @@ export interface HartDescription {
   readonly isaExtensions: readonly string[];
   /** `mmu-type`; absent on a hart without translation. */
   readonly mmuType?: string;
+  /** Bytes of a cache block, for Zicbom and for Zicboz; absent without them. */
+  readonly managedBlockBytes?: number;
+  readonly zeroedBlockBytes?: number;
 }
 
-export const RV64GC_SV39: HartDescription = {
-  isa: "rv64imafdc_zicntr_zicsr_zifencei",
-  isaBase: "rv64i",
-  isaExtensions: ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei"],
-  mmuType: "riscv,sv39",
-};
+/** What a profile's hart is. */
+export function describeHart(profile: Profile): HartDescription {
+  const { extensions, satpModes } = profile;
+  return {
+    isa: isaString(profile),
+    isaBase: "rv64i",
+    isaExtensions: extensions,
+    mmuType: `riscv,${satpModes.includes("sv48") ? "sv48" : "sv39"}`,
+    ...(extensions.includes("zicbom") ? { managedBlockBytes: BLOCK_BYTES } : {}),
+    ...(extensions.includes("zicboz") ? { zeroedBlockBytes: BLOCK_BYTES } : {}),
+  };
+}
 
 export interface DeviceTreeOptions {
   readonly memoryBytes: number;
@@ -95,7 +106,7 @@ const MACHINE_EXTERNAL = 11;
  * @throws {RangeError} If the command line holds characters above U+00FF or a NUL.
  */
 export function buildDeviceTree(board: Board, options: DeviceTreeOptions): DeviceTreeNode {
-  const { memoryBytes, append, initrd, hart = RV64GC_SV39, machineMode } = options;
+  const { memoryBytes, append, initrd, hart = describeHart(strict), machineMode } = options;
   const reg = (slot: Slot): number[] => [...cells64(slot.address), ...cells64(BigInt(slot.bytes))];
   const at = (name: string, address: bigint): string => `${name}@${address.toString(16)}`;
   const wired = (interrupt: number): { interrupts: number[]; "interrupt-parent": number[] } => ({
@@ -130,6 +141,8 @@ export function buildDeviceTree(board: Board, options: DeviceTreeOptions): Devic
           "riscv,isa-base": hart.isaBase,
           "riscv,isa-extensions": hart.isaExtensions,
           ...(hart.mmuType === undefined ? {} : { "mmu-type": hart.mmuType }),
+          ...(hart.managedBlockBytes === undefined ? {} : { "riscv,cbom-block-size": [hart.managedBlockBytes] }),
+          ...(hart.zeroedBlockBytes === undefined ? {} : { "riscv,cboz-block-size": [hart.zeroedBlockBytes] }),
         },
         [
           node("interrupt-controller", {

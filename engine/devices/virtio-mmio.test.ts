@@ -145,7 +145,8 @@ describe("registers (section 4.2.2)", () => {
   });
 
   test("a device names itself and offers its features and VIRTIO_F_VERSION_1", () => {
-    const { get, put } = bench();
+    const { get, put, device } = bench();
+    expect(device.name).toBe("virtio0");
     expect(get(8)).toBe(42);
     put(0x014, 0);
     expect(get(0x010)).toBe(1 << 5);
@@ -273,6 +274,23 @@ describe("starting (section 3.1)", () => {
     expect(status() & NEEDS_RESET).toBe(NEEDS_RESET);
     expect(get(0x060)).toBe(0); // Nobody is told before DRIVER_OK (section 2.1.2).
     expect(get(0x044)).toBe(0);
+  });
+
+  test("an address is set by halves, each of which replaces its own", () => {
+    const { put, start, descriptor, offer, notify, runTo, used } = bench();
+    start();
+    put(0x044, 0);
+    for (const offset of [0x084, 0x080, 0x094, 0x090, 0x0a4, 0x0a0]) put(offset, 0xffff_ffff);
+    for (const [part, address] of [DESCRIPTORS, DRIVER, DEVICE].entries()) {
+      put(0x080 + 0x10 * part, address);
+      put(0x084 + 0x10 * part, 0);
+    }
+    put(0x044, 1);
+    descriptor(0, DATA, 8);
+    offer(0);
+    notify();
+    runTo(108);
+    expect(used().index).toBe(1);
   });
 
   test("a queue in use cannot be moved", () => {

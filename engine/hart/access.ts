@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { MemorySize } from "../isa/emit.ts";
+import type { BlockKind, MemorySize } from "../isa/emit.ts";
 import type { DecodeCache } from "./decode-cache.ts";
 import { CAUSE, Trap } from "./evaluate.ts";
 import * as at from "./layout.ts";
@@ -16,7 +16,12 @@ import { ACCESS, type Access, PAGE_FAULT } from "./paging.ts";
 export interface PhysicalBus {
   read(physical: number, size: MemorySize): bigint | undefined;
   write(physical: number, size: MemorySize, value: bigint): boolean;
+  /** Whether anything lies at the address. */
+  answers(physical: number): boolean;
 }
+
+/** Bytes of a cache block, as the device tree says it. */
+export const BLOCK_BYTES = 64;
 
 /** Fault causes by access. */
 export const PAGE_CAUSE = [CAUSE.loadPage, CAUSE.storePage, CAUSE.fetchPage] as const;
@@ -28,6 +33,8 @@ export type Translate = (low: number, high: number, access: Access, size: number
 export class MemoryAccess {
   /** Set by an access that a device answered. */
   deviceAnswered = false;
+  /** A doubleword whose stores are told of; such a store counts as answered by a device. */
+  watch: { readonly physical: number; readonly onStore: () => void } | undefined;
   readonly #memory: MachineMemory;
   readonly #bus: PhysicalBus;
   readonly #decoded: DecodeCache;
@@ -35,7 +42,13 @@ export class MemoryAccess {
   readonly #holds: (physical: number, size: number) => boolean;
 
   /** @param holds Whether bytes are RAM that this side may touch. */
-  constructor(parts: { memory: MachineMemory; bus: PhysicalBus; decoded: DecodeCache; translate: Translate; holds: (physical: number, size: number) => boolean }) {
+  constructor(parts: {
+    memory: MachineMemory;
+    bus: PhysicalBus;
+    decoded: DecodeCache;
+    translate: Translate;
+    holds: (physical: number, size: number) => boolean;
+  }) {
     this.#memory = parts.memory;
     this.#bus = parts.bus;
     this.#decoded = parts.decoded;
@@ -68,18 +81,44 @@ export class MemoryAccess {
   store(address: bigint, size: MemorySize, value: bigint): void {
     if (Number(address & 4095n) + size > 4096) {
       const [first, head, second] = this.#across(address, size, ACCESS.store);
-      this.#write(first, head, value);
-      this.#write(second, size - head, value >> BigInt(8 * head));
+      this.write(first, head, value);
+      this.write(second, size - head, value >> BigInt(8 * head));
       return;
     }
     const physical = this.physical(address, ACCESS.store, size);
-    if (this.#holds(physical, size)) return this.#write(physical, size, value);
+    if (this.#holds(physical, size)) return this.write(physical, size, value);
     if (physical % size !== 0 || !this.#bus.write(physical, size, value)) throw new Trap(CAUSE.storeAccess, address);
     this.deviceAnswered = true;
   }
-  #write(physical: number, size: number, value: bigint): void {
+  /** Writes RAM; decoded code follows. */
+  write(physical: number, size: number, value: bigint): void {
     this.#memory.write(physical, size, value);
     this.#decoded.written(physical, size);
+    const { watch } = this;
+    if (watch === undefined || physical >= watch.physical + 8 || physical + size <= watch.physical) return;
+    this.deviceAnswered = true;
+    watch.onStore();
+  }
+
+  /**
+   * Acts on the cache block that holds an address. A fault names the address itself, and is a store's in any case ("CMO Extensions", "Traps").
+   *
+   * @throws {Trap} The fault: zeroing needs what a store needs, the others what a load needs.
+   */
+  block(kind: BlockKind, address: bigint): void {
+    const start = BigInt.asUintN(64, address & -BigInt(BLOCK_BYTES));
+    const low = Number(start & 0xffff_ffffn);
+    const physical = this.#translate(
+      low,
+      Number(start >> 32n),
+      kind === "zero" ? ACCESS.store : ACCESS.load,
+      BLOCK_BYTES,
+    );
+    if (physical === PAGE_FAULT) throw new Trap(CAUSE.storePage, address);
+    if (kind !== "zero" && physical >= 0 && this.#bus.answers(physical)) return;
+    if (physical < 0 || !this.#holds(physical, BLOCK_BYTES)) throw new Trap(CAUSE.storeAccess, address);
+    if (kind !== "zero") return;
+    for (let offset = 0; offset < BLOCK_BYTES; offset += 8) this.write(physical + offset, 8, 0n);
   }
 
   /** Both pages are translated before any effect; a fault names the first byte of the page that faults (T13). */

@@ -20,7 +20,8 @@ export const KIND_OF_OP: Uint8Array = (() => {
   const kinds = new Uint8Array(256);
   for (const { op, effects, mnemonic } of INSTRUCTIONS) {
     if (effects.csr !== undefined) kinds[op] = KIND_CSR;
-    else if (effects.block !== undefined || (effects.system !== undefined && effects.system !== "fence.i")) kinds[op] = KIND_SYSTEM;
+    else if (effects.block !== undefined || (effects.system !== undefined && effects.system !== "fence.i"))
+      kinds[op] = KIND_SYSTEM;
     else if (mnemonic === "mark") kinds[op] = KIND_MARK;
   }
   return kinds;

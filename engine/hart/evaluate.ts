@@ -5,8 +5,21 @@
  *
  * @module
  */
-import type { AmoKind, BlockKind, CsrKind, Emit, FloatArithmetic, FloatFormat, ImmediateField, MemorySize, RegisterField, RoundingField, SystemKind } from "../isa/emit.ts";
+
 import type { Decoded } from "../isa/decode.ts";
+import type {
+  AmoKind,
+  BlockKind,
+  CsrKind,
+  Emit,
+  FloatArithmetic,
+  FloatFormat,
+  ImmediateField,
+  MemorySize,
+  RegisterField,
+  RoundingField,
+  SystemKind,
+} from "../isa/emit.ts";
 import { floatOperation } from "./float/reference.ts";
 
 /** What an instruction acts on. All methods may throw {@link Trap}. */
@@ -202,7 +215,12 @@ export class Evaluator implements Emit<bigint> {
   setFSingle(register: RegisterField, bits: bigint): void {
     this.setF(register, bits | 0xffff_ffff_0000_0000n);
   }
-  float(operation: FloatArithmetic, format: FloatFormat, rounding: RoundingField | undefined, ...operands: bigint[]): bigint {
+  float(
+    operation: FloatArithmetic,
+    format: FloatFormat,
+    rounding: RoundingField | undefined,
+    ...operands: bigint[]
+  ): bigint {
     let mode = 0;
     if (rounding !== undefined) {
       mode = this.#decoded.rm === 7 ? this.#environment.frm() : this.#decoded.rm;

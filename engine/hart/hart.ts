@@ -6,20 +6,32 @@
  *
  * @module
  */
-import type { MemorySize } from "../isa/emit.ts";
-import { type Decoded, decodeAt } from "../isa/decode.ts";
+
+import { type Decoded, decoderFor } from "../isa/decode.ts";
+import type { BlockKind, MemorySize } from "../isa/emit.ts";
 import { findInstruction } from "../isa/instructions.ts";
 import { ACCESS_CAUSE, MemoryAccess, PAGE_CAUSE, type PhysicalBus } from "./access.ts";
 import { DecodeCache, KIND_CSR, KIND_MARK, KIND_OF_OP, KIND_SYSTEM } from "./decode-cache.ts";
 import { CAUSE, type Environment, Evaluator, Trap } from "./evaluate.ts";
-import { Jit, regionTable } from "./jit.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter.ts";
+import { Jit, regionTable } from "./jit.ts";
 import * as at from "./layout.ts";
 import type { MachineMemory } from "./memory.ts";
-import { ACCESS, type Access, ACCESS_FAULT, PAGE_FAULT, permits, type Viewer, type Walk, walk } from "./paging.ts";
+import {
+  ACCESS,
+  ACCESS_FAULT,
+  type Access,
+  PAGE_FAULT,
+  permits,
+  physicalOf,
+  updated,
+  type Viewer,
+  type Walk,
+  walk,
+} from "./paging.ts";
 import type { Position } from "./position.ts";
 import { TlbBanks } from "./tlb.ts";
-import { frameOf, type Leaf, type Translations } from "./translations.ts";
+import { canonical, flagsOf, pageOf, type Root, type Translations } from "./translations.ts";
 
 /** Why {@link Hart.run} returned. */
 export const STOP = { budget: 0, trap: 1, csr: 2, system: 3, mark: 4, device: 5 } as const;
@@ -40,12 +52,13 @@ export interface Context {
   readonly mode: number;
   /** The mode that data is accessed in: another one only under MPRV. */
   readonly dataMode: number;
-  /** Frame number of the root page table, or -1 where satp is Bare. */
-  readonly root: number;
+  readonly root: Root;
   readonly sum: boolean;
   readonly mxr: boolean;
   /** Whether FS is not Off. */
   readonly float: boolean;
+  /** Whether the machine sets A and D in page-table entries (Svadu), where it would fault otherwise. */
+  readonly updates: boolean;
 }
 
 /** The instruction that a stop is about. */
@@ -76,7 +89,7 @@ export class Hart implements Environment {
   valueLow = 0;
   valueHigh = 0;
   /** Page-table entries read by walks so far. */
-  readonly walked: Walk = { steps: 0, level: 0 };
+  readonly walked: Walk = { steps: 0, level: 0, entry: 0 };
 
   readonly #core: InterpreterExports;
   readonly #jit: Jit | undefined;
@@ -84,13 +97,23 @@ export class Hart implements Environment {
   readonly #access: MemoryAccess;
   readonly #evaluator: Evaluator;
   #protection: Protection | undefined;
-  #context: Context = { mode: 3, dataMode: 3, root: -1, sum: false, mxr: false, float: false };
+  #context: Context = { mode: 3, dataMode: 3, root: -1, sum: false, mxr: false, float: false, updates: false };
+  #watchedFrame = -1;
   #fetchBank = 0;
   #dataBank = 0;
   #fetchViewer: Viewer = { user: false, sum: false, mxr: false };
   #dataViewer: Viewer = { user: false, sum: false, mxr: false };
 
-  constructor(options: { memory: MachineMemory; position: Position; translations: Translations; bus: PhysicalBus; tier: Tier; threshold?: number }) {
+  /** @param options `extensions`: what the machine has, as in an ISA string. */
+  constructor(options: {
+    memory: MachineMemory;
+    position: Position;
+    translations: Translations;
+    bus: PhysicalBus;
+    extensions: readonly string[];
+    tier: Tier;
+    threshold?: number;
+  }) {
     this.memory = options.memory;
     this.position = options.position;
     this.translations = options.translations;
@@ -100,7 +123,7 @@ export class Hart implements Environment {
     const table = options.tier === "jit" ? regionTable() : undefined;
     this.#core = instantiateInterpreter(this.memory.wasm, table === undefined ? 0 : (options.threshold ?? HOT), table);
     this.#tlb = new TlbBanks(this.memory);
-    this.decoded = new DecodeCache(this.memory);
+    this.decoded = new DecodeCache(this.memory, decoderFor(options.extensions));
     if (table !== undefined) this.#jit = new Jit(this.memory, this.decoded, table, this.#core);
     this.decoded.onRelease = () => this.#tlb.flush();
     this.translations.onDrop = () => this.#tlb.flush();
@@ -137,10 +160,13 @@ export class Hart implements Environment {
     this.#fetchViewer = { user: context.mode === 0, sum: false, mxr: false };
     this.#dataViewer = { user: context.dataMode === 0, sum: context.sum, mxr: context.mxr };
     const key = (mode: number, viewer: Viewer) =>
-      mode === 3 || context.root < 0 ? mode : (context.root + 1) * 16 + mode * 4 + (viewer.sum ? 2 : 0) + (viewer.mxr ? 1 : 0);
+      mode === 3 || context.root < 0
+        ? mode
+        : (context.root + 1) * 16 + mode * 4 + (viewer.sum ? 2 : 0) + (viewer.mxr ? 1 : 0);
     this.#dataBank = this.#tlb.select(key(context.dataMode, this.#dataViewer));
     // Fetches look at neither SUM nor MXR, but one bank for both saves a selection where the modes agree.
-    this.#fetchBank = context.mode === context.dataMode ? this.#dataBank : this.#tlb.select(key(context.mode, this.#fetchViewer));
+    this.#fetchBank =
+      context.mode === context.dataMode ? this.#dataBank : this.#tlb.select(key(context.mode, this.#fetchViewer));
     const { u32 } = this.memory;
     u32[at.READ_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.load);
     u32[at.WRITE_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.store);
@@ -159,8 +185,15 @@ export class Hart implements Environment {
     if (low === undefined) {
       this.translations.clear();
       this.#tlb.flush();
-    } else if (canonical(low, high) && this.translations.fence(pageOf(low, high)) > 0) this.#tlb.flush();
+    } else if (this.translations.fence(low, high) > 0) this.#tlb.flush();
     else this.#tlb.flushPage(low, high | 0);
+  }
+
+  /** Makes every store to a doubleword of RAM known, and ends the run's slice at it. */
+  watch(physical: number, onStore: () => void): void {
+    this.#watchedFrame = this.memory.frame(physical);
+    this.#access.watch = { physical, onStore };
+    this.#tlb.flushWrites();
   }
 
   /** Forgets what is cached of the translations, for when those were replaced. */
@@ -262,14 +295,14 @@ export class Hart implements Environment {
    *
    * @param translations The guest's set. @param mode @param root The guest's, as for {@link Context}.
    */
-  settle(translations: Translations, mode: number, root: number): void {
+  settle(translations: Translations, mode: number, root: Root): void {
     for (;;) {
       const { pcLow: low, pcHigh: high } = this;
       if ((low & 4095) > 4092) return;
       let physical = (high >>> 0) * 2 ** 32 + low;
       if (mode !== 3 && root >= 0) {
-        if (!canonical(low, high)) return;
-        const leaf = translations.lookup(root, pageOf(low, high));
+        if (!canonical(root, high)) return;
+        const leaf = translations.lookup(root, pageOf(root, low, high));
         if (leaf < 0 || !permits(leaf, ACCESS.fetch, { user: mode === 0, sum: false, mxr: false })) return;
         physical = physicalOf(leaf, translations.level, low, high);
       }
@@ -329,9 +362,13 @@ export class Hart implements Environment {
     this.#readSlot();
     return this.#evaluateCurrent();
   }
+  /** Carries out the instruction of a stop by its semantics, for an owner that has seen that it may. */
+  evaluate(): Stop {
+    return this.#evaluateCurrent();
+  }
   #evaluateCurrent(): Stop {
     const { bits } = this.current;
-    const decoded = decodeAt(bits & 0xffff, bits >>> 16);
+    const decoded = this.decoded.decodeAt(bits & 0xffff, bits >>> 16);
     return decoded === undefined ? this.#illegal() : this.#evaluate(decoded);
   }
   /** @returns `STOP.budget` where the instruction completed and the run goes on. */
@@ -369,7 +406,7 @@ export class Hart implements Environment {
     const wide = (low & 3) === 3;
     current.length = wide ? 4 : 2;
     current.bits = wide ? (low | (high << 16)) >>> 0 : low;
-    const decoded = decodeAt(low, high);
+    const decoded = this.decoded.decodeAt(low, high);
     if (decoded === undefined) return this.#illegal();
     current.op = decoded.instruction.op;
     current.rd = decoded.rd;
@@ -400,7 +437,9 @@ export class Hart implements Environment {
       const wide = (low & 3) === 3;
       const before = this.position.step;
       const straddles = wide && (pc & 4095n) === 4094n;
-      const stop = straddles ? this.#straddle() : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0);
+      const stop = straddles
+        ? this.#straddle()
+        : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0);
       if (stop !== STOP.budget) return stop;
       remaining -= this.position.step - before;
     }
@@ -422,8 +461,9 @@ export class Hart implements Environment {
       if (high >>> 0 >= 0x20_0000) return ACCESS_FAULT;
       physical = (high >>> 0) * 2 ** 32 + (low >>> 0);
     } else {
-      if (!canonical(low, high)) return PAGE_FAULT;
-      const leaf = this.#leaf(pageOf(low, high), access, fetch ? this.#fetchViewer : this.#dataViewer);
+      const { root } = this.#context;
+      if (!canonical(root, high)) return PAGE_FAULT;
+      const leaf = this.#leaf(pageOf(root, low, high), access, fetch ? this.#fetchViewer : this.#dataViewer);
       if (leaf < 0) return leaf;
       physical = physicalOf(leaf, this.translations.level, low, high);
     }
@@ -435,9 +475,22 @@ export class Hart implements Environment {
     const known = this.translations.lookup(root, page);
     if (known >= 0 && permits(known, access, viewer)) return known;
     const protection = this.#protection;
-    const found = walk(this.memory, root, page, this.walked, (physical) => protection === undefined || protection.allows(physical, 8, ACCESS.load, 1));
+    let found = walk(
+      this.memory,
+      root,
+      page,
+      this.walked,
+      (physical) => protection === undefined || protection.allows(physical, 8, ACCESS.load, 1),
+    );
     if (found < 0) return found;
-    if (!permits(found, access, viewer)) return PAGE_FAULT;
+    if (!permits(found, access, viewer)) {
+      const marked = updated(found, access);
+      if (!this.#context.updates || !permits(marked, access, viewer)) return PAGE_FAULT;
+      const { entry } = this.walked;
+      if (protection !== undefined && !protection.allows(entry, 8, ACCESS.store, 1)) return ACCESS_FAULT;
+      this.#access.write(entry, 1, BigInt(flagsOf(marked)));
+      found = marked;
+    }
     const level = this.walked.level;
     this.translations.insert(root, page, level, found);
     this.translations.level = level;
@@ -468,10 +521,12 @@ export class Hart implements Environment {
     const start = physical - (physical % 4096);
     if (!this.memory.holds(start, 4096)) return false;
     const frame = this.memory.frame(start);
-    if (access === ACCESS.store && this.decoded.holds(frame)) return false;
-    if (this.#protection !== undefined && !this.#protection.allows(start, 4096, access, this.#context.dataMode)) return false;
+    if (access === ACCESS.store && (this.decoded.holds(frame) || frame === this.#watchedFrame)) return false;
+    if (this.#protection !== undefined && !this.#protection.allows(start, 4096, access, this.#context.dataMode))
+      return false;
     const value = (this.memory.linear(start) - (low & ~4095)) | 0;
-    const bank = this.#tlb.address(this.#dataBank, access) + ((low >>> 8) & ((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES));
+    const bank =
+      this.#tlb.address(this.#dataBank, access) + ((low >>> 8) & ((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES));
     // Already there: what is left is misalignment, which the evaluator judges.
     if (u32[bank >>> 2] === (low & ~4095) >>> 0 && u32[(bank >>> 2) + 1] === high) return false;
     if (access === ACCESS.store) this.memory.dirty[frame] = 1;
@@ -493,8 +548,13 @@ export class Hart implements Environment {
   takeReservation(address: bigint, size: 4 | 8): boolean {
     return this.#access.takeReservation(address, size);
   }
+  block(kind: BlockKind, address: bigint): void {
+    this.#access.block(kind, address);
+  }
   csr(): void {
-    throw new TypeError("Cannot evaluate a CSR instruction as the hart's owner must decide it: it reached the evaluator");
+    throw new TypeError(
+      "Cannot evaluate a CSR instruction as the hart's owner must decide it: it reached the evaluator",
+    );
   }
   system(): void {
     // Only fence.i comes here, and decoded code follows stores at once.
@@ -516,19 +576,4 @@ export class Hart implements Environment {
   }
 }
 
-/** Where a leaf sends an address. A superpage's low frame bits come from the address. */
-export function physicalOf(leaf: Leaf, level: number, low: number, high: number): number {
-  const mask = 2 ** (9 * level) - 1;
-  return (frameOf(leaf) + (pageOf(low, high) & mask)) * 4096 + (low & 4095);
-}
 const PAD_BITS = findInstruction("pad")!.match;
-
-/** Whether bits 63 to 39 equal bit 38. */
-export function canonical(_low: number, high: number): boolean {
-  const top = high >> 6;
-  return top === 0 || top === -1;
-}
-/** The 27-bit virtual page number of an address. */
-export function pageOf(low: number, high: number): number {
-  return ((high & 0x7f) << 20) | (low >>> 12);
-}

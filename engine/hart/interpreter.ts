@@ -7,16 +7,34 @@
  * @module
  */
 import { INSTRUCTIONS } from "../isa/instructions.ts";
+import { floatFunctions } from "./float/lowering.ts";
+import { FLOAT_FUNCTIONS } from "./float/operation.ts";
 import * as at from "./layout.ts";
 import type { Callees } from "./lower.ts";
+import { REGION_TYPE } from "./lower-region.ts";
 import {
   ADDRESS, BUDGET, CODE, ENTRY, FETCH_TLB, OP, PAGE_PC, PC_BIAS, READ_TLB, SLOT, SLOT_BASE, SlotLowering, TARGET, TEMPORARIES, WRITE_TLB,
 } from "./lower-slot.ts"; // biome-ignore format: a list of locals
-import { floatFunctions } from "./float/lowering.ts";
-import { FLOAT_FUNCTIONS } from "./float/operation.ts";
-import { REGION_TYPE } from "./lower-region.ts";
 import { pageHashFunction } from "./page-hash.ts";
-import { assembleModule, block, br, brTable, callIndirect, type Code, type FunctionSpec, get, I32, I64, i32, i64, leave, loop, set, tee, when } from "./wasm.ts";
+import {
+  assembleModule,
+  block,
+  br,
+  brTable,
+  type Code,
+  callIndirect,
+  type FunctionSpec,
+  get,
+  I32,
+  I64,
+  i32,
+  i64,
+  leave,
+  loop,
+  set,
+  tee,
+  when,
+} from "./wasm.ts";
 
 /** What the module exports. */
 export interface InterpreterExports {
@@ -26,7 +44,8 @@ export interface InterpreterExports {
   hash(address: number, length: number, seed: number): void;
 }
 
-const local = (...types: readonly [number, (typeof I32 | typeof I64)][]) => types.flatMap(([count, type]) => Array<typeof type>(count).fill(type));
+const local = (...types: readonly [number, typeof I32 | typeof I64][]) =>
+  types.flatMap(([count, type]) => Array<typeof type>(count).fill(type));
 
 /** The high half of an unsigned 64 x 64 product, by 32-bit parts. */
 const mulhu: FunctionSpec = (() => {
@@ -63,14 +82,31 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
     }
     case at.OP_REGION: {
       const trueOp = i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS);
-      const number = i32.sub(i32.load16U(i32.add(get(SLOT_BASE), i32.shl(index, i32.const(1))), at.ENTRIES), i32.const(at.FIRST_ENTRY));
+      const number = i32.sub(
+        i32.load16U(i32.add(get(SLOT_BASE), i32.shl(index, i32.const(1))), at.ENTRIES),
+        i32.const(at.FIRST_ENTRY),
+      );
       const block = i32.and(get(ENTRY), i32.const(0xff));
       return [
         undo,
         set(ENTRY, i32.load(i32.shl(number, i32.const(2)), at.ENTRY_TABLE)),
-        set(CODE, callIndirect(i32.shrU(get(ENTRY), i32.const(8)), get(BUDGET), get(PAGE_PC), get(READ_TLB), get(WRITE_TLB), block)),
+        set(
+          CODE,
+          callIndirect(
+            i32.shrU(get(ENTRY), i32.const(8)),
+            get(BUDGET),
+            get(PAGE_PC),
+            get(READ_TLB),
+            get(WRITE_TLB),
+            block,
+          ),
+        ),
         // A region that could not complete its first instruction, or had no budget for its first block, leaves that to the interpreter.
-        when(i32.eq(get(CODE), get(BUDGET)), [set(BUDGET, i32.sub(get(BUDGET), i32.const(1))), set(OP, trueOp), br(depth.again + 1)]),
+        when(i32.eq(get(CODE), get(BUDGET)), [
+          set(BUDGET, i32.sub(get(BUDGET), i32.const(1))),
+          set(OP, trueOp),
+          br(depth.again + 1),
+        ]),
         set(BUDGET, get(CODE)),
         set(TARGET, i64.load(i32.const(0), at.PC)),
         br(depth.lookup),
@@ -83,10 +119,18 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
   }
 }
 
-function handler(op: number, callees: Callees, depth: { next: number; lookup: number; restart: number; again: number; jump: number }): Code {
+function handler(
+  op: number,
+  callees: Callees,
+  depth: { next: number; lookup: number; restart: number; again: number; jump: number },
+): Code {
   const instruction = INSTRUCTIONS[op - 1];
   if (instruction === undefined) return ownHandler(op, depth);
-  const lowering = new SlotLowering(callees, { restart: depth.restart, jump: depth.jump }, instruction.fields.includes("imm20"));
+  const lowering = new SlotLowering(
+    callees,
+    { restart: depth.restart, jump: depth.jump },
+    instruction.fields.includes("imm20"),
+  );
   instruction.semantics(lowering);
   if (lowering.evaluated) return lowering.body;
   return [
@@ -106,16 +150,28 @@ function handler(op: number, callees: Callees, depth: { next: number; lookup: nu
  */
 function runFunction(callees: Callees, threshold: number): FunctionSpec {
   // Handlers in the order of their ops; ops without one share the last.
-  const ops = [at.OP_UNDECODED, ...INSTRUCTIONS.map((instruction) => instruction.op), at.OP_ILLEGAL, at.OP_STRADDLE, at.OP_FRAMED, at.OP_PAGE_END, ...(threshold > 0 ? [at.OP_REGION] : [])];
+  const ops = [
+    at.OP_UNDECODED,
+    ...INSTRUCTIONS.map((instruction) => instruction.op),
+    at.OP_ILLEGAL,
+    at.OP_STRADDLE,
+    at.OP_FRAMED,
+    at.OP_PAGE_END,
+    ...(threshold > 0 ? [at.OP_REGION] : []),
+  ];
   const table = Array.from({ length: 256 }, (_, op) => Math.max(0, ops.indexOf(op)));
   // From handler i: the blocks of the later handlers lie around it, then $jump, $restart, $again, $next, $lookup, $exit.
   let dispatch: Code = brTable(get(OP), table, 0);
   for (const [i, op] of ops.entries()) {
     const jump = ops.length - 1 - i;
-    dispatch = [block(dispatch), handler(op, callees, { jump, restart: jump + 1, again: jump + 2, next: jump + 3, lookup: jump + 4 })];
+    dispatch = [
+      block(dispatch),
+      handler(op, callees, { jump, restart: jump + 1, again: jump + 2, next: jump + 3, lookup: jump + 4 }),
+    ];
   }
   const pcHere = i64.add(get(PC_BIAS), i64.extendI32U(i32.shrU(get(SLOT), i32.const(2))));
-  const toSlot = (address: Code): Code => i32.add(get(SLOT_BASE), i32.shl(i32.and(i32.wrapI64(address), i32.const(0xffe)), i32.const(2)));
+  const toSlot = (address: Code): Code =>
+    i32.add(get(SLOT_BASE), i32.shl(i32.and(i32.wrapI64(address), i32.const(0xffe)), i32.const(2)));
   const restart: Code = [
     // Not begun, so give back what the dispatch took; a frame has given it back already.
     when(i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_FRAMED)), set(BUDGET, i32.add(get(BUDGET), i32.const(1)))),
@@ -124,7 +180,10 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
     br(3), // $exit
   ];
   // Where a jump lands: count it, unless a region starts there or the slot is hot already.
-  const heatAt = i32.add(get(SLOT_BASE), i32.shl(i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3)), i32.const(1)));
+  const heatAt = i32.add(
+    get(SLOT_BASE),
+    i32.shl(i32.shrU(i32.sub(get(SLOT), get(SLOT_BASE)), i32.const(3)), i32.const(1)),
+  );
   const count = (exit: number): Code =>
     threshold === 0
       ? []
@@ -145,7 +204,11 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
     // Inside a frame there is no step boundary, so nothing stops there (T4).
     when(
       i32.eqz(get(BUDGET)),
-      when(i32.ne(get(OP), i32.const(at.OP_FRAMED)), [i64.store(i32.const(0), pcHere, at.PC), set(CODE, i32.const(at.EXIT_BUDGET)), br(4)]),
+      when(i32.ne(get(OP), i32.const(at.OP_FRAMED)), [
+        i64.store(i32.const(0), pcHere, at.PC),
+        set(CODE, i32.const(at.EXIT_BUDGET)),
+        br(4),
+      ]),
     ),
     set(BUDGET, i32.sub(get(BUDGET), i32.const(1))),
     // A frame comes back here with its true op, which weighs nothing.
@@ -153,14 +216,24 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
       block([
         block(dispatch),
         // $jump: most targets lie on the same page.
-        when(i64.ltU(i64.xor(get(TARGET), get(PAGE_PC)), i64.const(4096)), [set(SLOT, toSlot(get(TARGET))), count(5), br(3)]),
+        when(i64.ltU(i64.xor(get(TARGET), get(PAGE_PC)), i64.const(4096)), [
+          set(SLOT, toSlot(get(TARGET))),
+          count(5),
+          br(3),
+        ]),
         br(3), // $lookup
       ]),
       restart,
     ]),
   ];
   const lookup: Code = [
-    set(ENTRY, i32.add(get(FETCH_TLB), i32.and(i32.wrapI64(i64.shrU(get(TARGET), i64.const(8))), i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES)))),
+    set(
+      ENTRY,
+      i32.add(
+        get(FETCH_TLB),
+        i32.and(i32.wrapI64(i64.shrU(get(TARGET), i64.const(8))), i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES)),
+      ),
+    ),
     when(i64.ne(i64.load(get(ENTRY)), i64.and(get(TARGET), i64.const(-4096))), [
       i64.store(i32.const(0), get(TARGET), at.PC),
       // With nothing left to run, looking further would be a fetch before its time.
@@ -202,7 +275,11 @@ const modules = new Map<number, WebAssembly.Module>();
  * @param threshold Jumps to a slot before `run` leaves with `EXIT_HOT`; 0: never, and regions are not run.
  * @param table Where regions are, for a threshold above 0.
  */
-export function instantiateInterpreter(memory: WebAssembly.Memory, threshold: number, table: WebAssembly.Table | undefined): InterpreterExports {
+export function instantiateInterpreter(
+  memory: WebAssembly.Memory,
+  threshold: number,
+  table: WebAssembly.Table | undefined,
+): InterpreterExports {
   let module = modules.get(threshold);
   if (module === undefined) {
     const float = floatFunctions(1, at.FFLAGS);
@@ -216,5 +293,6 @@ export function instantiateInterpreter(memory: WebAssembly.Memory, threshold: nu
     module = new WebAssembly.Module(assembleModule({ functions, ...(threshold > 0 ? { table: REGION_TYPE } : {}) }));
     modules.set(threshold, module);
   }
-  return new WebAssembly.Instance(module, { env: { memory, ...(table === undefined ? {} : { table }) } }).exports as unknown as InterpreterExports;
+  return new WebAssembly.Instance(module, { env: { memory, ...(table === undefined ? {} : { table }) } })
+    .exports as unknown as InterpreterExports;
 }

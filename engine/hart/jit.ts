@@ -9,8 +9,8 @@
 import type { DecodeCache } from "./decode-cache.ts";
 import { FLOAT_FUNCTIONS, OPERANDS } from "./float/operation.ts";
 import * as at from "./layout.ts";
-import { compileRegion } from "./lower-region.ts";
 import type { Callees } from "./lower.ts";
+import { compileRegion } from "./lower-region.ts";
 import type { MachineMemory } from "./memory.ts";
 import { findRegion } from "./region.ts";
 import { assembleModule, type FunctionSpec, I32, I64, type ImportSpec } from "./wasm.ts";
@@ -24,7 +24,12 @@ const MOST_REGIONS = 0x6000;
 const MOST_MODULES = 2000;
 
 const MULHU: ImportSpec = { module: "core", name: "mulhu", params: [I64, I64], results: [I64] };
-const FLOATS = new Map(FLOAT_FUNCTIONS.map((name): [string, ImportSpec] => [name, { module: "core", name, params: [...operandsOf(name), I32], results: [I64] }]));
+const FLOATS = new Map(
+  FLOAT_FUNCTIONS.map((name): [string, ImportSpec] => [
+    name,
+    { module: "core", name, params: [...operandsOf(name), I32], results: [I64] },
+  ]),
+);
 
 /** Functions that a module's regions call, imported as they are first named: most modules need none. */
 class Imports implements Callees {
@@ -34,7 +39,10 @@ class Imports implements Callees {
 
   constructor() {
     const number = (spec: ImportSpec) => this.#number(spec);
-    this.float = new Proxy({}, { get: (_, name) => (typeof name === "string" && FLOATS.has(name) ? number(FLOATS.get(name)!) : undefined) });
+    this.float = new Proxy(
+      {},
+      { get: (_, name) => (typeof name === "string" && FLOATS.has(name) ? number(FLOATS.get(name)!) : undefined) },
+    );
   }
   get mulhu(): number {
     return this.#number(MULHU);
@@ -94,10 +102,16 @@ export class Jit {
       const physical = this.#decoded.physicalOf(slot);
       const first = slot - ((physical % 4096) / 2) * at.SLOT_BYTES;
       const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
-      const region = findRegion(this.#memory, this.#decoded.decodeAt, physical - (physical % 4096), physical % 4096, (offset) => {
-        const other = slotOf(offset);
-        return taken.has(other) || this.#decoded.isEntry(other);
-      });
+      const region = findRegion(
+        this.#memory,
+        this.#decoded.decodeAt,
+        physical - (physical % 4096),
+        physical % 4096,
+        (offset) => {
+          const other = slotOf(offset);
+          return taken.has(other) || this.#decoded.isEntry(other);
+        },
+      );
       if (region === undefined) continue;
       for (const [block, { offset, entry }] of region.blocks.entries()) {
         if (!entry) continue;
@@ -107,7 +121,11 @@ export class Jit {
       specs.push(compileRegion(region, imports, `r${specs.length}`));
     }
     if (specs.length === 0) return;
-    if (this.#regions + specs.length > MOST_REGIONS || this.#entries + entries.length > at.MOST_ENTRIES || this.#modules >= MOST_MODULES) {
+    if (
+      this.#regions + specs.length > MOST_REGIONS ||
+      this.#entries + entries.length > at.MOST_ENTRIES ||
+      this.#modules >= MOST_MODULES
+    ) {
       this.#decoded.clear();
       this.#regions = 0;
       this.#entries = 0;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createMachine } from "../create.ts";
 import { assemble } from "../isa/assemble.ts";
+import { INSTRUCTIONS } from "../isa/instructions.ts";
 import { strict } from "../isa/profile.ts";
 import type { Machine } from "../machine/machine.ts";
 import { native } from "../techniques/native.ts";
-import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { Tier } from "./hart.ts";
 import * as at from "./layout.ts";
 import { RAM_BASE } from "./memory.ts";
@@ -46,7 +46,16 @@ out:
 
 function machine(tier: Tier): Machine {
   const kernel = assemble(HANDLER.replaceAll("bgtu t1, t2", "bltu t2, t1"), { base: BigInt(RAM_BASE) }).bytes;
-  return createMachine({ kernel, memoryBytes: 1 << 20, rtcSeconds: 0, machineMode: true, profile: strict, technique: native, logging: false, tier });
+  return createMachine({
+    kernel,
+    memoryBytes: 1 << 20,
+    rtcSeconds: 0,
+    machineMode: true,
+    profile: strict,
+    technique: native,
+    logging: false,
+    tier,
+  });
 }
 
 /** Puts one and the same random program, registers and page table into a machine. */
@@ -64,7 +73,8 @@ function scatter(target: Machine, seed: number): void {
   put(ROOT + 8 * 2, pte(RAM_BASE, random.pick([0xcf, 0xdf, 0xcb, 0x4f])), 8);
   put(ROOT + 8, pte(ROOT + 0x1000, 1), 8);
   put(ROOT + 0x1000, pte(ROOT + 0x2000, 1), 8);
-  for (let i = 0; i < 512; i++) put(ROOT + 0x2000 + 8 * i, pte(random.pick([DATA, CODE, DATA + 0x1000]), random.word() & 0xff), 8);
+  for (let i = 0; i < 512; i++)
+    put(ROOT + 0x2000 + 8 * i, pte(random.pick([DATA, CODE, DATA + 0x1000]), random.word() & 0xff), 8);
   for (let i = 1; i < 32; i++) hart.x[i] = operand(random, WINDOWS);
   for (let i = 0; i < 32; i++) hart.f[i] = operand(random, WINDOWS);
   hart.pc = BigInt(CODE);
@@ -85,7 +95,14 @@ function scatter(target: Machine, seed: number): void {
 function state(target: Machine): Uint32Array[] {
   const { hart, guest, memory, position } = target.parts.platform;
   const words = (view: BigUint64Array) => new Uint32Array(view.buffer, view.byteOffset, view.length * 2);
-  const scalars = [hart.pcLow, hart.pcHigh, memory.u32[at.FFLAGS >>> 2]!, memory.u32[at.FRM >>> 2]!, memory.u32[at.RESERVATION >>> 2]!, position.time];
+  const scalars = [
+    hart.pcLow,
+    hart.pcHigh,
+    memory.u32[at.FFLAGS >>> 2]!,
+    memory.u32[at.FRM >>> 2]!,
+    memory.u32[at.RESERVATION >>> 2]!,
+    position.time,
+  ];
   return [Uint32Array.from(scalars), words(hart.x), words(hart.f), guest.save()];
 }
 const same = (left: readonly Uint32Array[], right: readonly Uint32Array[]) =>

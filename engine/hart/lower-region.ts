@@ -11,7 +11,22 @@ import type { ImmediateField, RegisterField } from "../isa/emit.ts";
 import * as at from "./layout.ts";
 import { type Callees, type Locals, Lowering } from "./lower.ts";
 import { type Block, type Region, type RegionInstruction, targetOf } from "./region.ts";
-import { block, br, brTable, type Code, type FunctionSpec, get, I32, I64, i32, i64, loop, set, type ValueType, when } from "./wasm.ts";
+import {
+  block,
+  br,
+  brTable,
+  type Code,
+  type FunctionSpec,
+  get,
+  I32,
+  I64,
+  i32,
+  i64,
+  loop,
+  set,
+  type ValueType,
+  when,
+} from "./wasm.ts";
 
 const BUDGET = 0;
 const PAGE_PC = 1;
@@ -30,7 +45,10 @@ const TEMPORARIES = 14;
 const FIRST_REGISTER = FIRST_TEMPORARY + TEMPORARIES;
 
 /** Parameters and results of a region's function. */
-export const REGION_TYPE = { params: [I32, I64, I32, I32, I32], results: [I32] } as const satisfies { params: readonly ValueType[]; results: readonly ValueType[] };
+export const REGION_TYPE = { params: [I32, I64, I32, I32, I32], results: [I32] } as const satisfies {
+  params: readonly ValueType[];
+  results: readonly ValueType[];
+};
 
 const LOCALS: Locals = {
   address: ADDRESS, entry: ENTRY, host: HOST, rounding: ROUNDING, readTlb: READ_TLB, writeTlb: WRITE_TLB, firstTemporary: FIRST_TEMPORARY, temporaries: TEMPORARIES,
@@ -122,7 +140,12 @@ class RegionLowering extends Lowering {
   }
   override branch(condition: Code, target: Code): void {
     const offset = targetOf(this.#at);
-    this.body.push(when(i32.wrapI64(condition), offset === undefined ? this.#flow.toAddress(target, 1) : this.#flow.toOffset(offset, 1)));
+    this.body.push(
+      when(
+        i32.wrapI64(condition),
+        offset === undefined ? this.#flow.toAddress(target, 1) : this.#flow.toOffset(offset, 1),
+      ),
+    );
   }
   override csr(): void {
     throw new TypeError("Cannot compile a CSR instruction as regions leave it to the interpreter");
@@ -148,7 +171,8 @@ class RegionLowering extends Lowering {
   }
 }
 
-const weightOf = (instructions: readonly RegionInstruction[]) => instructions.reduce((sum, { decoded }) => sum + decoded.instruction.weight, 0);
+const weightOf = (instructions: readonly RegionInstruction[]) =>
+  instructions.reduce((sum, { decoded }) => sum + decoded.instruction.weight, 0);
 
 /** Compiles one region. @param name What its function is exported by. */
 export function compileRegion(region: Region, callees: Callees, name: string): FunctionSpec {
@@ -199,7 +223,14 @@ export function compileRegion(region: Region, callees: Callees, name: string): F
   };
 
   const codes = blocks.map(emit);
-  let body: Code = blocks.length === 1 ? [] : brTable(get(NEXT), blocks.map((_, i) => i), 0);
+  let body: Code =
+    blocks.length === 1
+      ? []
+      : brTable(
+          get(NEXT),
+          blocks.map((_, i) => i),
+          0,
+        );
   for (const code of codes) body = [block(body), code];
   const leaveWithoutFloat = when(i32.load(i32.const(0), at.FLOAT_OFF), [get(BUDGET), 0x0f]);
   return {

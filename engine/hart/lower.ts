@@ -3,10 +3,19 @@
  *
  * @module
  */
-import type { AmoKind, Emit, FloatArithmetic, FloatFormat, ImmediateField, MemorySize, RegisterField, RoundingField } from "../isa/emit.ts";
+import type {
+  AmoKind,
+  Emit,
+  FloatArithmetic,
+  FloatFormat,
+  ImmediateField,
+  MemorySize,
+  RegisterField,
+  RoundingField,
+} from "../isa/emit.ts";
 import * as at from "./layout.ts";
-import { type Code, get, i32, i64, set, tee, when } from "./wasm.ts";
 import * as wasm from "./wasm.ts";
+import { type Code, get, i32, i64, set, tee, when } from "./wasm.ts";
 
 /** Locals that lowered code uses, by number. */
 export interface Locals {
@@ -77,7 +86,8 @@ export abstract class Lowering implements Emit<Code> {
   }
   #temporary(): number {
     const { temporaries } = this.locals;
-    if (this.#temporaries === temporaries) throw new RangeError(`Cannot lower as an instruction has at most ${temporaries} bound values`);
+    if (this.#temporaries === temporaries)
+      throw new RangeError(`Cannot lower as an instruction has at most ${temporaries} bound values`);
     return this.locals.firstTemporary + this.#temporaries++;
   }
   add = i64.add;
@@ -115,7 +125,10 @@ export abstract class Lowering implements Emit<Code> {
   // The signed products follow from the unsigned one: a negative operand stands 2^64 too high.
   mulh(a: Code, b: Code): Code {
     const [p, q] = [this.let(a), this.let(b)];
-    return i64.sub(i64.sub(this.mulhu(p, q), i64.and(i64.shrS(p, i64.const(63)), q)), i64.and(i64.shrS(q, i64.const(63)), p));
+    return i64.sub(
+      i64.sub(this.mulhu(p, q), i64.and(i64.shrS(p, i64.const(63)), q)),
+      i64.and(i64.shrS(q, i64.const(63)), p),
+    );
   }
   mulhsu(a: Code, b: Code): Code {
     const [p, q] = [this.let(a), this.let(b)];
@@ -145,7 +158,10 @@ export abstract class Lowering implements Emit<Code> {
     const l = this.locals;
     const page = i64.and(get(l.address), i64.const(-4096));
     const within = i32.leU(i32.and(i32.wrapI64(get(l.address)), i32.const(4095)), i32.const(4096 - size));
-    const index = i32.and(i32.wrapI64(i64.shrU(get(l.address), i64.const(8))), i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES));
+    const index = i32.and(
+      i32.wrapI64(i64.shrU(get(l.address), i64.const(8))),
+      i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES),
+    );
     this.body.push(
       set(l.address, address),
       set(l.entry, i32.add(get(tlb), index)),
@@ -154,7 +170,14 @@ export abstract class Lowering implements Emit<Code> {
         i64.ne(i64.load(get(l.entry)), i64.and(get(l.address), i64.const(-4096 | (size - 1)))),
         aligned
           ? // Misalignment is judged before translation, which would leave its trace in the set of translations.
-            this.leave(wasm.select(i32.const(at.EXIT_EVALUATE), i32.const(miss), i32.and(i32.wrapI64(get(l.address)), i32.const(size - 1))), 1)
+            this.leave(
+              wasm.select(
+                i32.const(at.EXIT_EVALUATE),
+                i32.const(miss),
+                i32.and(i32.wrapI64(get(l.address)), i32.const(size - 1)),
+              ),
+              1,
+            )
           : this.tolerant
             ? when(i32.eqz(i32.and(i64.eq(i64.load(get(l.entry)), page), within)), this.leave(i32.const(miss), 2))
             : this.leave(i32.const(miss), 1),
@@ -173,7 +196,13 @@ export abstract class Lowering implements Emit<Code> {
   }
   #stored(size: number, value: Code): Code {
     const host = get(this.locals.host);
-    return size === 1 ? i64.store8(host, value) : size === 2 ? i64.store16(host, value) : size === 4 ? i64.store32(host, value) : i64.store(host, value);
+    return size === 1
+      ? i64.store8(host, value)
+      : size === 2
+        ? i64.store16(host, value)
+        : size === 4
+          ? i64.store32(host, value)
+          : i64.store(host, value);
   }
   load(address: Code, size: MemorySize, isSigned: boolean): Code {
     this.#translate(address, size, this.locals.readTlb, at.EXIT_LOAD, false);
@@ -192,7 +221,10 @@ export abstract class Lowering implements Emit<Code> {
     this.#translate(address, size, this.locals.writeTlb, at.EXIT_STORE, true);
     const failed = this.#temporary();
     this.body.push(
-      set(failed, i64.extendI32U(i32.ne(i32.load(i32.const(0), at.RESERVATION), i32.and(get(this.locals.host), i32.const(-8))))),
+      set(
+        failed,
+        i64.extendI32U(i32.ne(i32.load(i32.const(0), at.RESERVATION), i32.and(get(this.locals.host), i32.const(-8)))),
+      ),
       when(i64.eqz(get(failed)), this.#stored(size, value)),
       i32.store(i32.const(0), i32.const(0), at.RESERVATION),
     );
@@ -221,7 +253,12 @@ export abstract class Lowering implements Emit<Code> {
   setFSingle(register: RegisterField, bits: Code): void {
     this.setF(register, i64.or(bits, i64.const(-0x100000000n)));
   }
-  float(operation: FloatArithmetic, format: FloatFormat, rounding: RoundingField | undefined, ...operands: Code[]): Code {
+  float(
+    operation: FloatArithmetic,
+    format: FloatFormat,
+    rounding: RoundingField | undefined,
+    ...operands: Code[]
+  ): Code {
     const name = `${operation}.${format}`;
     const callee = this.callees.float[name];
     if (callee === undefined) throw new RangeError(`Cannot lower as ${name} must be a function of the module`);

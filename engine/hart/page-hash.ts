@@ -18,8 +18,15 @@ const D = 0x3c6ef372fe94f82bn;
 const [ADDRESS, LENGTH, SEED, FIRST_LANE] = [0, 1, 2, 3];
 
 const absorb = (lane: number, k: number): Code =>
-  set(lane, i64.mul(i64.rotl(i64.xor(get(lane), i64.mul(i64.load(get(ADDRESS), 8 * k), i64.const(A))), i64.const(31)), i64.const(B)));
-const mix = (value: Code, shift: number, factor: bigint): Code => i64.mul(i64.xor(value, i64.const(shift)), i64.const(factor));
+  set(
+    lane,
+    i64.mul(
+      i64.rotl(i64.xor(get(lane), i64.mul(i64.load(get(ADDRESS), 8 * k), i64.const(A))), i64.const(31)),
+      i64.const(B),
+    ),
+  );
+const mix = (value: Code, shift: number, factor: bigint): Code =>
+  i64.mul(i64.xor(value, i64.const(shift)), i64.const(factor));
 
 /** (address, length in bytes, seed): leaves the hash at {@link at.SCRATCH}. The length is a multiple of 32. */
 export const pageHashFunction: FunctionSpec = {
@@ -40,7 +47,13 @@ export const pageHashFunction: FunctionSpec = {
       ]),
     ),
     [0, 1, 2, 3].map((k) =>
-      set(FIRST_LANE + 4, i64.mul(i64.rotl(i64.xor(get(FIRST_LANE + 4), i64.rotl(get(FIRST_LANE + k), i64.const(17 * k))), i64.const(27)), i64.const(C))),
+      set(
+        FIRST_LANE + 4,
+        i64.mul(
+          i64.rotl(i64.xor(get(FIRST_LANE + 4), i64.rotl(get(FIRST_LANE + k), i64.const(17 * k))), i64.const(27)),
+          i64.const(C),
+        ),
+      ),
     ),
     set(FIRST_LANE + 4, i64.xor(get(FIRST_LANE + 4), i64.shrU(get(FIRST_LANE + 4), i64.const(32)))),
     i64.store(i32.const(0), i64.mul(get(FIRST_LANE + 4), i64.const(A)), at.SCRATCH),

@@ -9,12 +9,15 @@
  *
  * @module
  */
-import { CSRS } from "../isa/csr.ts";
+import { CSRS, csrsOf } from "../isa/csr.ts";
+import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
+import type { Profile } from "../isa/profile.ts";
 import type { Current } from "./hart.ts";
 import * as at from "./layout.ts";
 import type { MachineMemory } from "./memory.ts";
 import type { Position } from "./position.ts";
+import { type Root, SV48 } from "./translations.ts";
 
 export const USER = 0;
 export const SUPERVISOR = 1;
@@ -22,8 +25,8 @@ export const MACHINE = 3;
 
 /** CSR numbers that have effects of their own here. */
 const N = {
-  fflags: 0x001, frm: 0x002, fcsr: 0x003, sstatus: 0x100, sie: 0x104, stvec: 0x105, scounteren: 0x106, sepc: 0x141, scause: 0x142, stval: 0x143,
-  sip: 0x144, satp: 0x180, mstatus: 0x300, medeleg: 0x302, mideleg: 0x303, mie: 0x304, mtvec: 0x305, mcounteren: 0x306, mepc: 0x341, mcause: 0x342,
+  fflags: 0x001, frm: 0x002, fcsr: 0x003, sstatus: 0x100, sie: 0x104, stvec: 0x105, scounteren: 0x106, senvcfg: 0x10a, sepc: 0x141, scause: 0x142, stval: 0x143,
+  sip: 0x144, stimecmp: 0x14d, satp: 0x180, mstatus: 0x300, medeleg: 0x302, mideleg: 0x303, mie: 0x304, mtvec: 0x305, mcounteren: 0x306, menvcfg: 0x30a, mepc: 0x341, mcause: 0x342,
   mtval: 0x343, mip: 0x344, pmpcfg0: 0x3a0, pmpcfg2: 0x3a2, pmpaddr0: 0x3b0, mcycle: 0xb00, minstret: 0xb02, cycle: 0xc00, time: 0xc01, instret: 0xc02,
 } as const; // biome-ignore format: a table
 export const CSR = N;
@@ -44,19 +47,21 @@ const TVM = 1 << 20;
 const TW = 1 << 21;
 const TSR = 1 << 22;
 
+/** Fields of menvcfg and senvcfg, in their low words. */
+const CBIE = 3 << 4;
+const CBCFE = 1 << 6;
+const CBZE = 1 << 7;
+/** Fields of menvcfg, in its high word. */
+const ADUE = 1 << 29;
+const STCE = 1 << 31;
+/** The supervisor timer interrupt's bit in mip. */
+const STIP = 1 << 5;
+
 /** Interrupts in the order in which they are taken, most urgent first ("Machine Interrupt (mip and mie) Registers"). */
 const PRIORITY = [11, 3, 7, 9, 1, 5] as const;
 
 const EXISTS = 1;
 const READ_ONLY = 2;
-const traits = new Uint8Array(4096);
-const maskLow = new Uint32Array(4096);
-const maskHigh = new Uint32Array(4096);
-for (const { number, readOnly, writable } of CSRS) {
-  traits[number] = EXISTS | (readOnly ? READ_ONLY : 0);
-  maskLow[number] = Number(writable & 0xffff_ffffn);
-  maskHigh[number] = Number(writable >> 32n);
-}
 /** Views' masks of the register that they show. */
 const viewOf = (name: string): bigint => CSRS.find((csr) => csr.name === name)?.view?.mask ?? 0n;
 const SSTATUS_LOW = Number(viewOf("sstatus") & 0xffff_ffffn);
@@ -74,9 +79,6 @@ for (const { op, effects } of INSTRUCTIONS) {
   access[op] = kind | (effects.csr.source === "immediate" ? IMMEDIATE : 0);
 }
 
-/** All CSRs that hold state of their own, in the order that snapshots and digests list them. */
-const STATE = CSRS.filter((csr) => csr.view === undefined && csr.writable !== 0n).map((csr) => csr.number);
-
 export class Privileged {
   mode = MACHINE;
   /** Interrupt lines that are asserted from outside: mip bits. */
@@ -89,16 +91,38 @@ export class Privileged {
   /** Called after a PMP register changed. */
   onProtection: () => void = () => {};
 
+  /** Called after what stimecmp has to say may have changed. */
+  onCompare: () => void = () => {};
+
   readonly #words = new Uint32Array(2 * 4096);
+  /** By number: whether there is such a CSR, and what a write may change. */
+  readonly #traits = new Uint8Array(4096);
+  readonly #maskLow = new Uint32Array(4096);
+  readonly #maskHigh = new Uint32Array(4096);
+  /** All CSRs that hold state of their own, in the order that snapshots and digests list them. */
+  readonly #state: readonly number[];
+  /** Which modes satp takes, by their numbers. */
+  readonly #satpModes: readonly number[];
+  /** The bits of mip that are what software wrote. */
+  #software = -1;
   readonly #memory: MachineMemory;
   readonly #position: Position;
   readonly #stepsPerTick: number;
 
-  constructor(options: { memory: MachineMemory; position: Position; stepsPerTick: number }) {
+  constructor(options: { memory: MachineMemory; position: Position; profile: Profile }) {
     this.#memory = options.memory;
     this.#position = options.position;
-    this.#stepsPerTick = options.stepsPerTick;
-    for (const { number, reset } of CSRS) this.#set(number, Number(reset & 0xffff_ffffn), Number(reset >> 32n));
+    const { extensions, satpModes, stepsPerTick } = options.profile;
+    this.#stepsPerTick = stepsPerTick;
+    this.#satpModes = [0, ...satpModes.map((mode) => ({ sv39: 8, sv48: 9 })[mode])];
+    const csrs = csrsOf(extensions);
+    for (const { number, readOnly, writable, reset } of csrs) {
+      this.#traits[number] = EXISTS | (readOnly ? READ_ONLY : 0);
+      this.#maskLow[number] = Number(writable & 0xffff_ffffn);
+      this.#maskHigh[number] = Number(writable >> 32n);
+      this.#set(number, Number(reset & 0xffff_ffffn), Number(reset >> 32n));
+    }
+    this.#state = csrs.filter((csr) => csr.view === undefined && csr.writable !== 0n).map((csr) => csr.number);
   }
 
   #set(number: number, low: number, high: number): void {
@@ -121,10 +145,23 @@ export class Privileged {
   get status(): number {
     return this.#status();
   }
-  /** Frame number of the root page table, or -1 where satp is Bare. */
-  get root(): number {
+  /** What translation goes by: -1 where satp is Bare. */
+  get root(): Root {
     const high = this.#words[2 * N.satp + 1]!;
-    return high >>> 28 === 0 ? -1 : (high & 0xfff) * 2 ** 32 + this.#words[2 * N.satp]!;
+    const mode = high >>> 28;
+    return mode === 0 ? -1 : (mode === 9 ? SV48 : 0) + (high & 0xfff) * 2 ** 32 + this.#words[2 * N.satp]!;
+  }
+  /** Whether the machine sets A and D in page-table entries (menvcfg.ADUE). */
+  get updates(): boolean {
+    return (this.#words[2 * N.menvcfg + 1]! & ADUE) !== 0;
+  }
+  /** The tick of `time` from which on the timer interrupt is pending, where stimecmp decides that (menvcfg.STCE); else undefined. */
+  get compare(): bigint | undefined {
+    if (!this.#compares) return undefined;
+    return (BigInt(this.#words[2 * N.stimecmp + 1]!) << 32n) | BigInt(this.#words[2 * N.stimecmp]!);
+  }
+  get #compares(): boolean {
+    return (this.#words[2 * N.menvcfg + 1]! & STCE) !== 0;
   }
   get floatOn(): boolean {
     return (this.#status() & FS) !== 0;
@@ -136,7 +173,7 @@ export class Privileged {
   }
   /** Pending interrupts: mip. */
   get pending(): number {
-    return this.#words[2 * N.mip]! | this.lines;
+    return (this.#words[2 * N.mip]! & this.#software) | this.lines;
   }
 
   // ---- CSR instructions ----
@@ -174,14 +211,18 @@ export class Privileged {
   }
 
   #allowed(number: number, writes: boolean): boolean {
-    const trait = traits[number]!;
-    if ((trait & EXISTS) === 0 || (writes && (trait & READ_ONLY) !== 0) || ((number >>> 8) & 3) > this.mode) return false;
+    const trait = this.#traits[number]!;
+    if ((trait & EXISTS) === 0 || (writes && (trait & READ_ONLY) !== 0) || ((number >>> 8) & 3) > this.mode)
+      return false;
     if (number <= N.fcsr) return this.floatOn;
     if (number >= N.cycle && number < N.cycle + 32 && this.mode !== MACHINE) {
       const bit = 1 << (number & 31);
       if ((this.#words[2 * N.mcounteren]! & bit) === 0) return false;
       return this.mode === SUPERVISOR || (this.#words[2 * N.scounteren]! & bit) !== 0;
     }
+    // "…when the TM bit in mcounteren is clear", or STCE, an access from below M-mode is illegal ("Sstc Extension").
+    if (number === N.stimecmp && this.mode !== MACHINE)
+      return this.#compares && (this.#words[2 * N.mcounteren]! & 2) !== 0;
     if (number === N.satp && this.mode === SUPERVISOR) return (this.#words[2 * N.mstatus]! & TVM) === 0;
     return true;
   }
@@ -197,7 +238,8 @@ export class Privileged {
         const status = this.#status();
         this.low = number === N.sstatus ? status & SSTATUS_LOW : status;
         const high = words[2 * N.mstatus + 1]!;
-        this.high = ((number === N.sstatus ? high & SSTATUS_HIGH : high) | ((status & FS) === FS ? 0x8000_0000 : 0)) >>> 0;
+        this.high =
+          ((number === N.sstatus ? high & SSTATUS_HIGH : high) | ((status & FS) === FS ? 0x8000_0000 : 0)) >>> 0;
         break;
       }
       case N.sie:
@@ -249,7 +291,7 @@ export class Privileged {
     switch (number) {
       case N.sstatus:
       case N.mstatus: {
-        const mask = maskLow[number]!;
+        const mask = this.#maskLow[number]!;
         let next = (this.#status() & ~mask) | (low & mask);
         // MPP holds modes that exist; 2 does not, and leaves it as it was.
         if ((next & MPP) >>> MPP_SHIFT === 2) next = (next & ~MPP) | (words[2 * N.mstatus]! & MPP);
@@ -259,12 +301,12 @@ export class Privileged {
       }
       case N.sie: {
         const mask = words[2 * N.mideleg]!;
-        words[2 * N.mie] = (words[2 * N.mie]! & ~mask) | (low & mask & maskLow[N.mie]!);
+        words[2 * N.mie] = (words[2 * N.mie]! & ~mask) | (low & mask & this.#maskLow[N.mie]!);
         this.onChange();
         return;
       }
       case N.sip: {
-        const mask = words[2 * N.mideleg]! & maskLow[N.sip]!;
+        const mask = words[2 * N.mideleg]! & this.#maskLow[N.sip]!;
         words[2 * N.mip] = (words[2 * N.mip]! & ~mask) | (low & mask);
         this.onChange();
         return;
@@ -276,8 +318,20 @@ export class Privileged {
         return;
       case N.satp:
         // An unsupported mode leaves the whole register as it was ("…no fields in satp are modified").
-        if (high >>> 28 !== 0 && high >>> 28 !== 8) return;
+        if (!this.#satpModes.includes(high >>> 28)) return;
         break;
+      case N.menvcfg:
+      case N.senvcfg:
+        this.#writeEnvironment(number, low, high);
+        return;
+      case N.mip:
+        this.#store(number, this.#compares ? (low & ~STIP) | (words[2 * N.mip]! & STIP) : low, high);
+        this.onChange();
+        return;
+      case N.stimecmp:
+        this.#store(number, low, high);
+        this.onCompare();
+        return;
       case N.stvec:
       case N.mtvec:
         if ((low & 3) > 1) return;
@@ -295,10 +349,24 @@ export class Privileged {
         return;
     }
     if (number >= N.pmpaddr0 && number < N.pmpaddr0 + 16 && this.#locked(number - N.pmpaddr0)) return;
-    words[2 * number] = (words[2 * number]! & ~maskLow[number]!) | (low & maskLow[number]!);
-    words[2 * number + 1] = (words[2 * number + 1]! & ~maskHigh[number]!) | (high & maskHigh[number]!);
+    this.#store(number, low, high);
     if (number >= N.pmpaddr0 && number < N.pmpaddr0 + 16) this.onProtection();
-    else if (number === N.satp || number === N.mie || number === N.mip || number === N.mideleg) this.onChange();
+    else if (number === N.satp || number === N.mie || number === N.mideleg) this.onChange();
+  }
+  /** Writes the bits that can be written. */
+  #store(number: number, low: number, high: number): void {
+    const words = this.#words;
+    words[2 * number] = (words[2 * number]! & ~this.#maskLow[number]!) | (low & this.#maskLow[number]!);
+    words[2 * number + 1] = (words[2 * number + 1]! & ~this.#maskHigh[number]!) | (high & this.#maskHigh[number]!);
+  }
+  #writeEnvironment(number: number, low: number, high: number): void {
+    // CBIE = 2 is reserved: the field stays as it was.
+    const kept = (low & CBIE) >>> 4 === 2 ? (low & ~CBIE) | (this.#words[2 * number]! & CBIE) : low;
+    const compared = this.#compares;
+    this.#store(number, kept, high);
+    this.#software = this.#compares ? ~STIP : -1;
+    if (this.#compares !== compared) this.onCompare();
+    this.onChange();
   }
   #writeFloat(number: number, low: number): void {
     const { u32 } = this.#memory;
@@ -318,7 +386,10 @@ export class Privileged {
   protection(entry: number): { readonly config: number; readonly address: bigint } {
     const word = this.#words[2 * (entry < 8 ? N.pmpcfg0 : N.pmpcfg2) + ((entry >> 2) & 1)]!;
     const number = N.pmpaddr0 + entry;
-    return { config: (word >>> (8 * (entry & 3))) & 0xff, address: (BigInt(this.#words[2 * number + 1]!) << 32n) | BigInt(this.#words[2 * number]!) };
+    return {
+      config: (word >>> (8 * (entry & 3))) & 0xff,
+      address: (BigInt(this.#words[2 * number + 1]!) << 32n) | BigInt(this.#words[2 * number]!),
+    };
   }
   #locked(entry: number): boolean {
     if ((this.protection(entry).config & 0x80) !== 0) return true;
@@ -334,11 +405,19 @@ export class Privileged {
       const shift = 8 * (i & 3);
       let config = ((i < 4 ? low : high) >>> shift) & 0x9f;
       // W without R is reserved, and a locked entry ignores writes.
-      if ((this.protection(first + i).config & 0x80) !== 0 || (config & 3) === 2) config = (old[i >> 2]! >>> shift) & 0xff;
+      if ((this.protection(first + i).config & 0x80) !== 0 || (config & 3) === 2)
+        config = (old[i >> 2]! >>> shift) & 0xff;
       next[i >> 2]! |= config << shift;
     }
     this.#set(number, next[0]!, next[1]!);
     this.onProtection();
+  }
+
+  /** Whether a cache-block instruction may be executed in this mode ("CMO Extensions", CBIE, CBCFE and CBZE). */
+  permitsBlock(kind: BlockKind): boolean {
+    const bits = kind === "zero" ? CBZE : kind === "inval" ? CBIE : CBCFE;
+    if (this.mode !== MACHINE && (this.#words[2 * N.menvcfg]! & bits) === 0) return false;
+    return this.mode !== USER || (this.#words[2 * N.senvcfg]! & bits) !== 0;
   }
 
   // ---- traps and returns ----
@@ -376,13 +455,16 @@ export class Privileged {
     const pcWord = at.PC >>> 2;
     const delegated = (words[2 * (isInterrupt ? N.mideleg : N.medeleg)]! & (1 << cause)) !== 0;
     const toSupervisor = this.mode !== MACHINE && delegated;
-    const [epc, causeCsr, tval, tvec] = toSupervisor ? [N.sepc, N.scause, N.stval, N.stvec] : [N.mepc, N.mcause, N.mtval, N.mtvec];
+    const [epc, causeCsr, tval, tvec] = toSupervisor
+      ? [N.sepc, N.scause, N.stval, N.stvec]
+      : [N.mepc, N.mcause, N.mtval, N.mtvec];
     this.#set(epc, u32[pcWord]! & ~1, u32[pcWord + 1]!);
     this.#set(causeCsr, cause, isInterrupt ? 0x8000_0000 : 0);
     this.#set(tval, valueLow, valueHigh);
     let status = this.#status();
     if (toSupervisor) {
-      status = (status & ~(SPIE | SPP | SIE)) | ((status & SIE) !== 0 ? SPIE : 0) | (this.mode === SUPERVISOR ? SPP : 0);
+      status =
+        (status & ~(SPIE | SPP | SIE)) | ((status & SIE) !== 0 ? SPIE : 0) | (this.mode === SUPERVISOR ? SPP : 0);
       this.mode = SUPERVISOR;
     } else {
       status = (status & ~(MPIE | MPP | MIE)) | ((status & MIE) !== 0 ? MPIE : 0) | (this.mode << MPP_SHIFT);
@@ -430,10 +512,10 @@ export class Privileged {
   /** Mode, lines and all CSRs, for digests and snapshots. fcsr is in the hart block. */
   save(): Uint32Array {
     this.#status();
-    const out = new Uint32Array(2 + 2 * STATE.length);
+    const out = new Uint32Array(2 + 2 * this.#state.length);
     out[0] = this.mode;
     out[1] = this.lines;
-    for (const [i, number] of STATE.entries()) {
+    for (const [i, number] of this.#state.entries()) {
       out[2 + 2 * i] = this.#words[2 * number]!;
       out[3 + 2 * i] = this.#words[2 * number + 1]!;
     }
@@ -441,12 +523,15 @@ export class Privileged {
   }
   /** @throws {RangeError} If the state is not of this register file. */
   load(state: Uint32Array): void {
-    if (state.length !== 2 + 2 * STATE.length) {
-      throw new RangeError(`Cannot load CSRs as a state has ${2 + 2 * STATE.length} words: it has ${state.length}`);
+    if (state.length !== 2 + 2 * this.#state.length) {
+      throw new RangeError(
+        `Cannot load CSRs as a state has ${2 + 2 * this.#state.length} words: it has ${state.length}`,
+      );
     }
     this.mode = state[0]!;
     this.lines = state[1]!;
-    for (const [i, number] of STATE.entries()) this.#set(number, state[2 + 2 * i]!, state[3 + 2 * i]!);
+    for (const [i, number] of this.#state.entries()) this.#set(number, state[2 + 2 * i]!, state[3 + 2 * i]!);
+    this.#software = this.#compares ? ~STIP : -1;
     this.onChange();
     this.onProtection();
   }

@@ -53,7 +53,13 @@ export function targetOf({ offset, decoded }: RegionInstruction): number | undef
  * @param taken Whether another region can be entered at an offset: this one then ends there.
  * @returns undefined where there is nothing to compile.
  */
-export function findRegion(memory: MachineMemory, decodeAt: DecodeAt, physical: number, entry: number, taken: (offset: number) => boolean): Region | undefined {
+export function findRegion(
+  memory: MachineMemory,
+  decodeAt: DecodeAt,
+  physical: number,
+  entry: number,
+  taken: (offset: number) => boolean,
+): Region | undefined {
   const found = new Map<number, RegionInstruction>();
   const leaders = new Set<number>([entry]);
   const entries = new Set<number>([entry]);
@@ -90,12 +96,17 @@ export function findRegion(memory: MachineMemory, decodeAt: DecodeAt, physical: 
   return blocks.length === 0 ? undefined : { blocks };
 }
 
-function assemble(found: ReadonlyMap<number, RegionInstruction>, leaders: ReadonlySet<number>, entries: ReadonlySet<number>): Block[] {
+function assemble(
+  found: ReadonlyMap<number, RegionInstruction>,
+  leaders: ReadonlySet<number>,
+  entries: ReadonlySet<number>,
+): Block[] {
   const blocks: Block[] = [];
   let current: RegionInstruction[] = [];
   let end = -1;
   const close = () => {
-    if (current.length > 0) blocks.push({ offset: current[0]!.offset, instructions: current, end, entry: entries.has(current[0]!.offset) });
+    if (current.length > 0)
+      blocks.push({ offset: current[0]!.offset, instructions: current, end, entry: entries.has(current[0]!.offset) });
     current = [];
   };
   for (const offset of [...found.keys()].sort((a, b) => a - b)) {

@@ -4,7 +4,7 @@
  * A leaf is read from the page table at first use and serves every access it permits until an sfence.vma covers it. Real TLBs forget earlier,
  * at times of their own; this set forgets only when told, or when it is full, so no TLB's size ever shows in a run.
  *
- * Left out: ASIDs (ASIDLEN is 0) and the G bit, which is ignored. Sv39 only.
+ * Left out: ASIDs (ASIDLEN is 0) and the G bit, which is ignored.
  *
  * @module
  */
@@ -18,8 +18,39 @@ export const leafOf = (frame: number, flags: number): Leaf => frame * 256 + flag
 export const frameOf = (leaf: Leaf): number => Math.floor(leaf / 256);
 export const flagsOf = (leaf: Leaf): number => leaf % 256;
 
-/** Leaves of one satp value, by level: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB. Keys are virtual page numbers shifted by 9 bits a level. */
-type Space = readonly [Map<number, Leaf>, Map<number, Leaf>, Map<number, Leaf>];
+/**
+ * What translation goes by, in one number that stands for the satp value: the frame number of the root table, plus {@link SV48} where the mode
+ * is Sv48; -1 where it is Bare.
+ */
+export type Root = number;
+/** Frame numbers have 44 bits. */
+export const SV48 = 2 ** 44;
+/** Levels of the table: 3 under Sv39, 4 under Sv48. */
+export const levelsOf = (root: Root): 3 | 4 => (root < SV48 ? 3 : 4);
+/** Frame number of the root table. */
+export const tableOf = (root: Root): number => (root < SV48 ? root : root - SV48);
+
+/** Whether an address is one of the root's space: all bits above its highest equal that one. */
+export function canonical(root: Root, high: number): boolean {
+  const top = levelsOf(root) === 3 ? high >> 6 : high >> 15;
+  return top === 0 || top === -1;
+}
+
+/** The virtual page number of an address: 27 bits of it for Sv39, 36 for Sv48. */
+export function pageOf(root: Root, low: number, high: number): number {
+  if (levelsOf(root) === 3) return ((high & 0x7f) << 20) | (low >>> 12);
+  return (high & 0xffff) * 2 ** 20 + (low >>> 12);
+}
+
+/**
+ * Leaves of one satp value, by level: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB, and under Sv48 3 for 512 GiB. Keys are virtual page numbers
+ * shifted by 9 bits a level.
+ */
+type Space = readonly Map<number, Leaf>[];
+
+/** Shifts a page number right by 9 bits a level. Those of Sv39 are small enough for a shift, which is what is fast. */
+const up = (page: number, level: number): number =>
+  page < 2 ** 31 ? page >>> (9 * level) : Math.floor(page / 2 ** (9 * level));
 
 export class Translations {
   readonly #spaces = new Map<number, Space>();
@@ -40,15 +71,14 @@ export class Translations {
   }
 
   /**
-   * @param root The root page table's frame number, which stands for the satp value.
-   * @param page Virtual page number (27 bits).
+   * @param page Virtual page number.
    * @returns The leaf that covers the page, or -1. {@link level} says how large it is.
    */
-  lookup(root: number, page: number): Leaf {
+  lookup(root: Root, page: number): Leaf {
     const space = this.#spaces.get(root);
     if (space === undefined) return -1;
-    for (let level = 0; level < 3; level++) {
-      const leaf = space[level]!.get(page >>> (9 * level));
+    for (let level = 0; level < space.length; level++) {
+      const leaf = space[level]!.get(up(page, level));
       if (leaf !== undefined) {
         this.level = level;
         return leaf;
@@ -58,28 +88,27 @@ export class Translations {
   }
 
   /** Puts a leaf in, in place of all that it overlaps in its address space. */
-  insert(root: number, page: number, level: number, leaf: Leaf): void {
+  insert(root: Root, page: number, level: number, leaf: Leaf): void {
     if (this.#count >= this.#cap) {
       this.clear();
       this.onDrop();
     }
     let space = this.#spaces.get(root);
     if (space === undefined) {
-      space = [new Map(), new Map(), new Map()];
+      space = Array.from({ length: levelsOf(root) }, () => new Map<number, Leaf>());
       this.#spaces.set(root, space);
     }
     let dropped = 0;
-    for (let above = level; above < 3; above++) if (space[above]!.delete(page >>> (9 * above))) dropped++;
+    for (let above = level; above < space.length; above++) if (space[above]!.delete(up(page, above))) dropped++;
     for (let below = 0; below < level; below++) {
-      const shift = 9 * (level - below);
       for (const key of space[below]!.keys()) {
-        if (key >>> shift === page >>> (9 * level)) {
+        if (up(key, level - below) === up(page, level)) {
           space[below]!.delete(key);
           dropped++;
         }
       }
     }
-    space[level]!.set(page >>> (9 * level), leaf);
+    space[level]!.set(up(page, level), leaf);
     this.#count += 1 - dropped;
     if (dropped > 0) this.onDrop();
   }
@@ -91,15 +120,19 @@ export class Translations {
   }
 
   /**
-   * Forgets the leaves that cover a page, in every address space.
+   * Forgets the leaves that cover an address, in every address space that it is an address of.
    *
+   * @param low @param high The virtual address.
    * @returns The largest level that was dropped, or -1: a cache of 4-KiB pieces must forget more than one page for a level above 0.
    */
-  fence(page: number): number {
+  fence(low: number, high: number): number {
     let largest = -1;
-    for (const space of this.#spaces.values()) {
-      for (let level = 0; level < 3; level++) {
-        if (space[level]!.delete(page >>> (9 * level))) {
+    for (const [root, space] of this.#spaces) {
+      // "If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect."
+      if (!canonical(root, high)) continue;
+      const page = pageOf(root, low, high);
+      for (let level = 0; level < space.length; level++) {
+        if (space[level]!.delete(up(page, level))) {
           this.#count--;
           largest = Math.max(largest, level);
         }

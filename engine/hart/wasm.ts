@@ -48,10 +48,18 @@ export function signed(value: bigint): number[] {
   }
 }
 
-const binary = (opcode: number) => (a: Code, b: Code): Code => [a, b, opcode];
-const unary = (opcode: number) => (a: Code): Code => [a, opcode];
-const load = (opcode: number) => (address: Code, offset = 0): Code => [address, opcode, 0, unsigned(offset)];
-const store = (opcode: number) => (address: Code, value: Code, offset = 0): Code => [address, value, opcode, 0, unsigned(offset)];
+const binary =
+  (opcode: number) =>
+  (a: Code, b: Code): Code => [a, b, opcode];
+const unary =
+  (opcode: number) =>
+  (a: Code): Code => [a, opcode];
+const load =
+  (opcode: number) =>
+  (address: Code, offset = 0): Code => [address, opcode, 0, unsigned(offset)];
+const store =
+  (opcode: number) =>
+  (address: Code, value: Code, offset = 0): Code => [address, value, opcode, 0, unsigned(offset)];
 
 const smallConstants: Code[] = Array.from({ length: 128 }, (_, value) => [0x41, ...signed(BigInt(value))]);
 
@@ -114,7 +122,9 @@ export const brTable = (index: Code, depths: readonly number[], otherwise: numbe
 export const block = (body: Code, result: number = NONE): Code => [0x02, result, body, 0x0b];
 export const loop = (body: Code, result: number = NONE): Code => [0x03, result, body, 0x0b];
 export const when = (condition: Code, then: Code, otherwise?: Code, result: number = NONE): Code =>
-  otherwise === undefined ? [condition, 0x04, result, then, 0x0b] : [condition, 0x04, result, then, 0x05, otherwise, 0x0b];
+  otherwise === undefined
+    ? [condition, 0x04, result, then, 0x0b]
+    : [condition, 0x04, result, then, 0x05, otherwise, 0x0b];
 export const select = (then: Code, otherwise: Code, condition: Code): Code => [then, otherwise, condition, 0x1b];
 export const drop = (value: Code): Code => [value, 0x1a];
 export const leave = (value: Code = []): Code => [value, 0x0f];
@@ -191,7 +201,10 @@ const vector = (items: readonly Code[]): Code => [unsigned(items.length), items]
 const text = (value: string): Code => vector([...new TextEncoder().encode(value)]);
 
 function section(id: number, content: Code | readonly Uint8Array[]): Uint8Array[] {
-  const parts = content instanceof Array && content[0] instanceof Uint8Array ? (content as readonly Uint8Array[]) : [measured(content as Code)];
+  const parts =
+    content instanceof Array && content[0] instanceof Uint8Array
+      ? (content as readonly Uint8Array[])
+      : [measured(content as Code)];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   return [Uint8Array.from([id, ...unsigned(length)]), ...parts];
 }
@@ -203,16 +216,30 @@ export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const types = typed.map((f): Code => [0x60, vector([...f.params]), vector([...f.results])]);
   const first = spec.table === undefined ? 0 : 1;
   const table: Code[] = spec.table === undefined ? [] : [[text("env"), text("table"), 1, 0x70, 0, 0]];
-  const zero = (type: ValueType): Code => (type === I32 ? i32.const(0) : type === I64 ? i64.const(0) : [type === F32 ? 0x43 : 0x44, Array(type === F32 ? 4 : 8).fill(0)]);
+  const zero = (type: ValueType): Code =>
+    type === I32
+      ? i32.const(0)
+      : type === I64
+        ? i64.const(0)
+        : [type === F32 ? 0x43 : 0x44, Array(type === F32 ? 4 : 8).fill(0)];
   const bodies = spec.functions.flatMap((f): Uint8Array[] => {
     const bytes = measured([vector(runs(f.locals)), f.body, 0x0b]);
     return [Uint8Array.from(unsigned(bytes.length)), bytes];
   });
-  const exports = spec.functions.flatMap((f, i): Code[] => (f.export === undefined ? [] : [[text(f.export), 0, unsigned(imports.length + i)]]));
+  const exports = spec.functions.flatMap((f, i): Code[] =>
+    f.export === undefined ? [] : [[text(f.export), 0, unsigned(imports.length + i)]],
+  );
   const out = [
     Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0),
     ...section(1, vector(types)),
-    ...section(2, vector([[text("env"), text("memory"), 2, 0, 1], ...table, ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(first + i)])])),
+    ...section(
+      2,
+      vector([
+        [text("env"), text("memory"), 2, 0, 1],
+        ...table,
+        ...imports.map((f, i): Code => [text(f.module), text(f.name), 0, unsigned(first + i)]),
+      ]),
+    ),
     ...section(3, vector(spec.functions.map((_, i) => unsigned(first + imports.length + i)))),
     ...(spec.globals?.length ? section(6, vector(spec.globals.map((type): Code => [type, 1, zero(type), 0x0b]))) : []),
     ...section(7, vector(exports)),

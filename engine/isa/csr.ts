@@ -2,7 +2,7 @@
  * Control and status registers as rows: number, name, class, what a write may change, and which register it is a view of. The lowest mode
  * that may access a CSR and whether it is read-only are in its number ("CSR Address Mapping Conventions"). Effects are the hart's.
  *
- * Left out, so illegal to access: debug and trigger registers, Smepmp, Sstc, AIA, Smstateen, the hypervisor's, further PMP entries.
+ * Left out, so illegal to access: debug and trigger registers, Smepmp, AIA, Smstateen, the hypervisor's, further PMP entries.
  * Source: The RISC-V Instruction Set Manual, Volume II, sections named at the rows.
  *
  * @module
@@ -26,6 +26,10 @@ export interface Csr {
   readonly readOnly: boolean;
   /** The bits that a write may change, as they stand in this register. The others keep their reset value or are set by hardware. */
   readonly writable: bigint;
+  /** The bits that extensions make writable besides, by their names in an ISA string. */
+  readonly extended: Readonly<Record<string, bigint>>;
+  /** The extension without which there is no such CSR. */
+  readonly extension: string | undefined;
   readonly reset: bigint;
   /** What makes an access sensitive in the sense of Popek and Goldberg (1974). */
   readonly sensitivity: Exclude<Sensitivity, "by-csr">;
@@ -36,6 +40,8 @@ export interface Csr {
 
 interface CsrOptions {
   readonly writable?: bigint;
+  readonly extended?: Readonly<Record<string, bigint>>;
+  readonly extension?: string;
   readonly reset?: bigint;
   readonly view?: readonly [of: string, mask: bigint, shift?: number];
   readonly legal?: (value: bigint) => boolean;
@@ -95,11 +101,23 @@ const MISA = [..."ACDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(lette
 /** Direct (0) and vectored (1); a base is a multiple of 4 ("Machine Trap-Vector Base-Address (mtvec) Register"). */
 const TRAP_VECTOR: CsrOptions = { writable: ALL - 2n, legal: (value) => (value & 3n) < 2n };
 
-/** Bare (0) and Sv39 (8); ASIDLEN is 0 ("Supervisor Address Translation and Protection (satp) Register"). */
+/** Bare (0), Sv39 (8), and Sv48 (9) where a profile has it; ASIDLEN is 0 ("Supervisor Address Translation and Protection (satp) Register"). */
 const SATP: CsrOptions = {
   writable: (15n << 60n) | (2n ** 44n - 1n),
-  legal: (value) => value >> 60n === 0n || value >> 60n === 8n,
+  legal: (value) => [0n, 8n, 9n].includes(value >> 60n),
 };
+
+/** Fields of menvcfg, and of senvcfg, in the manual's names ("Machine Environment Configuration (menvcfg) Register"). */
+export const ENVCFG = {
+  FIOM: 1n << 0n,
+  CBIE: 3n << 4n,
+  CBCFE: 1n << 6n,
+  CBZE: 1n << 7n,
+  ADUE: 1n << 61n,
+  STCE: 1n << 63n,
+} as const;
+// CBIE = 2 is reserved, and leaves the field as it was: that is the hart's to see to.
+const BLOCKS = { zicbom: ENVCFG.CBIE | ENVCFG.CBCFE, zicboz: ENVCFG.CBZE };
 
 // biome-ignore format: aligned like the manual's tables
 const ROWS: readonly CsrRow[] = [
@@ -118,13 +136,15 @@ const ROWS: readonly CsrRow[] = [
   [0x104, "sie",        "control",   { writable: SUPERVISOR_INTERRUPTS, view: ["mie", SUPERVISOR_INTERRUPTS] }],
   [0x105, "stvec",      "control",   TRAP_VECTOR],
   [0x106, "scounteren", "control",   { writable: 7n }],
-  [0x10a, "senvcfg",    "control",   { writable: 1n }],
+  [0x10a, "senvcfg",    "control",   { writable: ENVCFG.FIOM, extended: BLOCKS }],
   [0x140, "sscratch",   "behaviour", { writable: ALL }],
   [0x141, "sepc",       "behaviour", { writable: PC }],
   [0x142, "scause",     "behaviour", { writable: ALL }],
   [0x143, "stval",      "behaviour", { writable: ALL }],
   // STIP and SEIP are set by firmware and interrupt controller ("Supervisor Interrupt (sip and sie) Registers").
   [0x144, "sip",        "control",   { writable: 2n, view: ["mip", SUPERVISOR_INTERRUPTS] }],
+  // "Sstc Extension". It is reset to what never comes, so that enabling it raises nothing.
+  [0x14d, "stimecmp",   "control",   { writable: ALL, reset: ALL, extension: "sstc" }],
   [0x180, "satp",       "control",   SATP],
 
   // "Machine CSRs".
@@ -142,7 +162,7 @@ const ROWS: readonly CsrRow[] = [
   [0x305, "mtvec",      "control",   TRAP_VECTOR],
   // CY, TM and IR: the other counters may be read by M-mode only.
   [0x306, "mcounteren", "control",   { writable: 7n }],
-  [0x30a, "menvcfg",    "control",   { writable: 1n }],
+  [0x30a, "menvcfg",    "control",   { writable: ENVCFG.FIOM, extended: { ...BLOCKS, svadu: ENVCFG.ADUE, sstc: ENVCFG.STCE } }],
   // Guest time never stops (guest time rule T6), and inhibiting may be left out ("Machine Counter-Inhibit (mcountinhibit) Register").
   [0x320, "mcountinhibit", "control"],
   ...counters((n) => [0x320 + n, `mhpmevent${n}`, "control"]),
@@ -168,7 +188,7 @@ function counters(row: (n: number) => CsrRow): CsrRow[] {
 
 const MODES: readonly (CsrMode | undefined)[] = ["user", "supervisor", undefined, "machine"];
 
-/** Every CSR that there is, by the manual's tables. */
+/** Every CSR that a machine may have, by the manual's tables, with the bits that are writable on all. */
 export const CSRS: readonly Csr[] = ROWS.map(([number, name, sensitivity, options = {}]) => {
   const mode = MODES[(number >> 8) & 3];
   if (mode === undefined)
@@ -180,6 +200,8 @@ export const CSRS: readonly Csr[] = ROWS.map(([number, name, sensitivity, option
     mode,
     readOnly: number >> 10 === 3,
     writable: options.writable ?? 0n,
+    extended: options.extended ?? {},
+    extension: options.extension,
     reset: options.reset ?? 0n,
     sensitivity,
     view: of === undefined || mask === undefined ? undefined : { of, mask, shift },
@@ -189,6 +211,17 @@ export const CSRS: readonly Csr[] = ROWS.map(([number, name, sensitivity, option
 
 const byNumber = new Map(CSRS.map((csr) => [csr.number, csr]));
 const byName = new Map(CSRS.map((csr) => [csr.name, csr]));
+
+/**
+ * @param extensions Names as in an ISA string.
+ * @returns The CSRs of a machine that has these extensions, with all that is writable there.
+ */
+export function csrsOf(extensions: readonly string[]): readonly Csr[] {
+  return CSRS.filter(({ extension }) => extension === undefined || extensions.includes(extension)).map((csr) => {
+    const present = Object.entries(csr.extended).filter(([extension]) => extensions.includes(extension));
+    return { ...csr, writable: present.reduce((bits, [, more]) => bits | more, csr.writable) };
+  });
+}
 
 /** @returns The CSR of a number, or undefined where there is none: accessing it is an illegal instruction. */
 export function csrByNumber(number: number): Csr | undefined {

@@ -21,10 +21,19 @@ export interface Leaks {
   readonly nops: readonly string[];
 }
 
+/** A form of address translation, besides none. */
+export type SatpMode = "sv39" | "sv48";
+
 export interface Profile {
   readonly name: string;
-  /** In the order of an ISA string ("ISA Extension Naming Conventions"). */
+  /**
+   * In the order of an ISA string ("ISA Extension Naming Conventions"). `i`, `m`, `a`, `f`, `d`, `c`, `zicntr`, `zicsr` and `zifencei` are on every
+   * machine; `zba`, `zbb`, `zbs`, `zicbom`, `zicboz`, `zawrs`, `sstc` and `svadu` decide what instructions and CSR fields there are. `svade` says
+   * that page tables are the guest's alone to write, unless it asks for more by menvcfg.ADUE.
+   */
   readonly extensions: readonly string[];
+  /** The modes that satp takes besides Bare. Guests that probe choose the largest, and pay for its longer walks. */
+  readonly satpModes: readonly SatpMode[];
   readonly physicalAddressBits: number;
   /** The most leaves that the set of translations holds before it is dropped (guest time rule T10). */
   readonly translationCap: number;
@@ -37,10 +46,14 @@ export interface Profile {
   readonly leaks: Leaks;
 }
 
+const BASE = ["i", "m", "a", "f", "d", "c"] as const;
+const EXTENDED = ["zicbom", "zicboz", "zicntr", "zicsr", "zifencei", "zihpm", "zawrs", "zba", "zbb", "zbs", "sstc"] as const;
+
 /** The specification to the letter: every sensitive instruction is privileged. A step is 10 ns of guest time. */
 export const strict: Profile = {
   name: "strict",
-  extensions: ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei"],
+  extensions: [...BASE, "zicntr", "zicsr", "zifencei", "zihpm", "sstc", "svade"],
+  satpModes: ["sv39"],
   physicalAddressBits: 56,
   translationCap: 2 ** 20,
   timebaseHertz: 10_000_000,
@@ -48,6 +61,23 @@ export const strict: Profile = {
   wfiBound: 0,
   leaks: { csrs: {}, nops: [] },
 };
+
+/** As strict, with four-level page tables beside those of three. */
+export const sv48: Profile = { ...strict, name: "sv48", satpModes: ["sv39", "sv48"] };
+
+/** Everything that there is: bit manipulation, cache blocks, waits on reservations, Sv48. Page tables are the guest's alone to write (Svade). */
+export const extended: Profile = { ...sv48, name: "extended", extensions: [...BASE, ...EXTENDED, "svade"] };
+
+/** As extended, but the machine sets the A and D bits of page-table entries (Svadu). */
+export const svadu: Profile = { ...extended, name: "svadu", extensions: [...BASE, ...EXTENDED, "svadu"] };
+
+/** All presets. */
+export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu];
+
+/** @returns The preset of a name, or undefined. */
+export function profileByName(name: string): Profile | undefined {
+  return PROFILES.find((profile) => profile.name === name);
+}
 
 /** @returns The ISA string of a profile, as device trees give it: `rv64imafdc_zicntr_zicsr_zifencei`. */
 export function isaString({ extensions }: Profile): string {

@@ -84,6 +84,7 @@ export class Bus implements PhysicalBus {
   }
 
   #logPath(device: Device): void {
-    if (this.path !== "") this.#log.append("device.path", this.#position.step, { device: device.name, path: this.path });
+    if (this.path !== "")
+      this.#log.append("device.path", this.#position.step, { device: device.name, path: this.path });
   }
 }

@@ -187,6 +187,7 @@ describe("what is not a device tree is refused", () => {
 
   test("NOPs are skipped wherever a token may be, and version 16 has no size of its structure block", () => {
     expect(readDeviceTree(structured(4, 1, 0, 4, 3, 0, 0, 4, 2, 4, 9))).toEqual(node("", { a: true }));
+    expect(readDeviceTree(field(6, 17))).toEqual(TREE);
     const old = field(5, 16);
     new DataView(old.buffer).setUint32(36, 0xffff_ffff);
     expect(readDeviceTree(old)).toEqual(TREE);

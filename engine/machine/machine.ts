@@ -4,9 +4,9 @@
  * @module
  */
 import type { Log } from "../event/log.ts";
-import type { Execution } from "./execution.ts";
 import type { Digest } from "./digest.ts";
 import { Digester } from "./digest.ts";
+import type { Execution } from "./execution.ts";
 import type { End, Platform } from "./platform.ts";
 import { restoreMachine, saveMachine } from "./snapshot.ts";
 
@@ -151,7 +151,12 @@ export class Machine {
   /** Digests, and puts the digest into the guest stream. */
   checkpoint(): Digest {
     const digest = this.digest();
-    this.log.append("checkpoint", this.step, { digestLow: digest.low, digestHigh: digest.high, instret: this.instret, time: this.time });
+    this.log.append("checkpoint", this.step, {
+      digestLow: digest.low,
+      digestHigh: digest.high,
+      instret: this.instret,
+      time: this.time,
+    });
     return digest;
   }
 

@@ -8,7 +8,7 @@ import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { readProtection } from "../hart/pmp.ts";
 import { MACHINE, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
-import { INSTRUCTIONS } from "../isa/instructions.ts";
+import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import type { Execution } from "./execution.ts";
 import type { Platform } from "./platform.ts";
 
@@ -49,11 +49,24 @@ export class Native implements Execution {
     const { guest, hart } = this.#platform;
     const status = guest.status;
     const { mode, dataMode, root } = guest;
-    const key = mode | (dataMode << 2) | ((status & (SUM | MXR)) >>> 12) | ((status & 0x6000) !== 0 ? 0x1000 : 0);
+    const key =
+      mode |
+      (dataMode << 2) |
+      ((status & (SUM | MXR)) >>> 12) |
+      ((status & 0x6000) !== 0 ? 0x1000 : 0) |
+      (guest.updates ? 0x2000 : 0);
     if (key === this.#key && root === this.#root) return;
     this.#key = key;
     this.#root = root;
-    hart.context = { mode, dataMode, root, sum: (status & SUM) !== 0, mxr: (status & MXR) !== 0, float: (status & 0x6000) !== 0 };
+    hart.context = {
+      mode,
+      dataMode,
+      root,
+      sum: (status & SUM) !== 0,
+      mxr: (status & MXR) !== 0,
+      float: (status & 0x6000) !== 0,
+      updates: guest.updates,
+    };
   }
 
   resume(budget: number): void {
@@ -68,7 +81,7 @@ export class Native implements Execution {
         else this.#illegal();
         return;
       case STOP.system:
-        this.#system(INSTRUCTIONS[hart.current.op - 1]!.mnemonic);
+        this.#system(INSTRUCTIONS[hart.current.op - 1]!);
         return;
       case STOP.mark:
         this.mark = hart.current.imm;
@@ -111,14 +124,24 @@ export class Native implements Execution {
     this.#platform.hart.complete();
   }
 
-  #system(mnemonic: string): void {
+  #system({ mnemonic, effects }: Instruction): void {
     const { hart, guest, log, position, machineMode } = this.#platform;
+    if (effects.block !== undefined) {
+      if (!guest.permitsBlock(effects.block)) this.#illegal();
+      else if (hart.evaluate() === STOP.trap) this.#trap(hart.cause, hart.valueLow, hart.valueHigh);
+      return;
+    }
     switch (mnemonic) {
       case "ecall":
         if (guest.mode === SUPERVISOR && !machineMode) {
           this.#platform.sbi();
           hart.pc = BigInt.asUintN(64, hart.pc + 4n);
-        } else this.#trap(guest.mode === USER ? CAUSE.ecallUser : guest.mode === MACHINE ? CAUSE.ecallMachine : CAUSE.ecallSupervisor, 0, 0);
+        } else
+          this.#trap(
+            guest.mode === USER ? CAUSE.ecallUser : guest.mode === MACHINE ? CAUSE.ecallMachine : CAUSE.ecallSupervisor,
+            0,
+            0,
+          );
         return;
       case "ebreak":
         // The specification lets tval be 0 or pc; this machine gives 0, as QEMU does.
@@ -126,7 +149,10 @@ export class Native implements Execution {
         return;
       case "sret":
       case "mret": {
-        if (!guest.permits(mnemonic)) return this.#illegal();
+        if (!guest.permits(mnemonic)) {
+          this.#illegal();
+          return;
+        }
         const from = guest.mode;
         guest.leave(mnemonic);
         hart.dropReservation();
@@ -135,12 +161,15 @@ export class Native implements Execution {
         return;
       }
       case "wfi":
-        if (!guest.permits("wfi")) return this.#illegal();
-        if (guest.awake) hart.complete();
+        if (!guest.permits("wfi")) this.#illegal();
+        else if (guest.awake) hart.complete();
         else this.waiting = true;
         return;
       case "sfence.vma": {
-        if (!guest.permits("sfence.vma")) return this.#illegal();
+        if (!guest.permits("sfence.vma")) {
+          this.#illegal();
+          return;
+        }
         const { rs1 } = hart.current;
         const { u32 } = this.#platform.memory;
         if (rs1 === 0) hart.fence();

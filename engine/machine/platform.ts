@@ -9,7 +9,7 @@ import type { Hart } from "../hart/hart.ts";
 import * as at from "../hart/layout.ts";
 import type { MachineMemory } from "../hart/memory.ts";
 import type { Position } from "../hart/position.ts";
-import type { Privileged } from "../hart/privileged.ts";
+import { CSR, type Privileged } from "../hart/privileged.ts";
 import type { Profile } from "../isa/profile.ts";
 import type { Bus } from "./bus.ts";
 import { BusError, type Clock, type DeviceMemory } from "./device.ts";
@@ -61,7 +61,17 @@ export class Platform {
   #output = new Uint8Array(1024);
   #outputLength = 0;
 
-  constructor(parts: { memory: MachineMemory; position: Position; log: Log; schedule: Schedule; bus: Bus; guest: Privileged; hart: Hart; profile: Profile; machineMode: boolean }) {
+  constructor(parts: {
+    memory: MachineMemory;
+    position: Position;
+    log: Log;
+    schedule: Schedule;
+    bus: Bus;
+    guest: Privileged;
+    hart: Hart;
+    profile: Profile;
+    machineMode: boolean;
+  }) {
     this.memory = parts.memory;
     this.position = parts.position;
     this.log = parts.log;
@@ -73,6 +83,7 @@ export class Platform {
     this.machineMode = parts.machineMode;
     this.fence = (low, high) => this.hart.fence(low, high);
     this.#timer = this.schedule.clock(() => this.guest.setLine(STI, true));
+    this.guest.onCompare = () => this.#compare();
     this.#input = this.schedule.clock(() => this.#deliver());
     this.#sbi = new Sbi(this.#sbiHost());
   }
@@ -143,6 +154,11 @@ export class Platform {
       memory: this.deviceMemory("sbi"),
       isMemory: (address, length) => this.memory.guestHolds(Number(address), length),
       setTimer: (time) => {
+        // Firmware programs the comparator where the machine has one, as its payload may do itself.
+        if (this.guest.compare !== undefined) {
+          this.guest.write(CSR.stimecmp, Number(time & 0xffff_ffffn), Number((time >> 32n) & 0xffff_ffffn));
+          return;
+        }
         this.guest.setLine(STI, false);
         // A deadline beyond exact guest time never comes ("to clear the pending timer interrupt without scheduling another").
         const due = time * BigInt(this.profile.stepsPerTick);
@@ -159,9 +175,20 @@ export class Platform {
       writeConsole: (bytes) => this.print(bytes),
       readConsole: (most) => this.console.take(most),
       shutdown: (kind, failed) => {
-        this.end = failed ? { reason: "panic", code: 1, message: "the guest shut down with reason: system failure" } : { reason: kind, code: 0 };
+        this.end = failed
+          ? { reason: "panic", code: 1, message: "the guest shut down with reason: system failure" }
+          : { reason: kind, code: 0 };
       },
     };
+  }
+
+  /** stimecmp has a new value, or begins or ceases to decide when the timer interrupt is pending: from `time` = stimecmp on. */
+  #compare(): void {
+    const ticks = this.guest.compare;
+    const due = ticks === undefined ? undefined : ticks * BigInt(this.profile.stepsPerTick);
+    const pending = due !== undefined && due <= BigInt(this.position.time);
+    this.guest.setLine(STI, pending);
+    this.#timer.schedule(due === undefined || pending || due > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(due));
   }
 
   /** A device's way to the guest's memory. Writes reach decoded code, reservations and digests; both directions are logged as DMA. */
@@ -187,7 +214,11 @@ export class Platform {
         if (bytes.length === 0) return;
         const physical = check(address, bytes.length);
         this.memory.view(physical, bytes.length).set(bytes);
-        for (let frame = this.memory.frame(physical); frame <= this.memory.frame(physical + bytes.length - 1); frame++) {
+        for (
+          let frame = this.memory.frame(physical);
+          frame <= this.memory.frame(physical + bytes.length - 1);
+          frame++
+        ) {
           this.memory.dirty[frame] = 1;
         }
         this.hart.written(physical, bytes.length);

@@ -92,7 +92,9 @@ export function restoreMachine(state: Uint8Array, platform: Platform, execution:
   const words = (): Uint32Array => new Uint32Array(reader.bytes().buffer);
   const [magic, frameCount] = words();
   if (magic !== MAGIC || frameCount !== memory.guestBytes / PAGE_BYTES) {
-    throw new RangeError(`Cannot load a snapshot as it must be of a machine with ${memory.guestBytes} bytes of memory: it is not`);
+    throw new RangeError(
+      `Cannot load a snapshot as it must be of a machine with ${memory.guestBytes} bytes of memory: it is not`,
+    );
   }
   const [step, instret, idle] = doubles();
   position.step = step!;

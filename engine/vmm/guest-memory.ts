@@ -5,10 +5,20 @@
  *
  * @module
  */
-import { canonical, pageOf, physicalOf } from "../hart/hart.ts";
-import { ACCESS, type Access, ACCESS_FAULT, PAGE_FAULT, permits, type Viewer, type Walk, walk } from "../hart/paging.ts";
+import {
+  ACCESS,
+  ACCESS_FAULT,
+  type Access,
+  PAGE_FAULT,
+  permits,
+  physicalOf,
+  updated,
+  type Viewer,
+  type Walk,
+  walk,
+} from "../hart/paging.ts";
 import { MACHINE, MXR, SUM } from "../hart/privileged.ts";
-import { type Leaf, leafOf, PTE, Translations } from "../hart/translations.ts";
+import { canonical, flagsOf, type Leaf, leafOf, PTE, pageOf, Translations } from "../hart/translations.ts";
 import type { Platform } from "../machine/platform.ts";
 
 /** Under Bare translation every page permits everything, to any mode. */
@@ -23,7 +33,7 @@ export interface Found {
 export class GuestMemory {
   readonly translations: Translations;
   /** Page-table entries read by walks so far. */
-  readonly walked: Walk = { steps: 0, level: 0 };
+  readonly walked: Walk = { steps: 0, level: 0, entry: 0 };
   /** The result of the last translation that gave an address. */
   readonly found: Found = { leaf: 0, physical: 0 };
   /** Whether that translation put a leaf into the set, so that shadows of an older one are stale. */
@@ -56,14 +66,21 @@ export class GuestMemory {
       this.found.physical = physical;
       return physical;
     }
-    if (!canonical(low, high)) return PAGE_FAULT;
-    const page = pageOf(low, high);
+    if (!canonical(root, high)) return PAGE_FAULT;
+    const page = pageOf(root, low, high);
     const viewer = this.viewer(access);
     let leaf = this.translations.lookup(root, page);
     if (leaf < 0 || !permits(leaf, access, viewer)) {
-      leaf = walk(this.#platform.memory, root, page, this.walked, (physical) => this.#platform.memory.guestHolds(physical, 8));
+      leaf = walk(this.#platform.memory, root, page, this.walked, (physical) =>
+        this.#platform.memory.guestHolds(physical, 8),
+      );
       if (leaf < 0) return leaf;
-      if (!permits(leaf, access, viewer)) return PAGE_FAULT;
+      if (!permits(leaf, access, viewer)) {
+        const marked = updated(leaf, access);
+        if (!guest.updates || !permits(marked, access, viewer)) return PAGE_FAULT;
+        this.#mark(this.walked.entry, marked);
+        leaf = marked;
+      }
       const { level } = this.walked;
       this.translations.insert(root, page, level, leaf);
       this.translations.level = level;
@@ -72,5 +89,12 @@ export class GuestMemory {
     this.found.leaf = leaf;
     this.found.physical = physicalOf(leaf, this.translations.level, low, high);
     return this.found.physical;
+  }
+
+  /** Sets A and D in the leaf's entry, as the guest's machine does under Svadu. */
+  #mark(entry: number, leaf: Leaf): void {
+    const { memory, hart } = this.#platform;
+    memory.write(entry, 1, BigInt(flagsOf(leaf)));
+    hart.decoded.written(entry, 1);
   }
 }

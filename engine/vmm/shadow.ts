@@ -10,12 +10,12 @@
  */
 import { type MachineMemory, PAGE_BYTES, RAM_BASE } from "../hart/memory.ts";
 import { ACCESS, permits, type Viewer } from "../hart/paging.ts";
-import { type Leaf, PTE } from "../hart/translations.ts";
+import { canonical, type Leaf, levelsOf, PTE, pageOf, type Root, SV48, tableOf } from "../hart/translations.ts";
 
 /** What a shadow root is for. */
 export interface RootKey {
-  /** Frame of the guest's root table, or -1 where its satp is Bare. */
-  readonly root: number;
+  /** The guest's. Under Sv48 its shadow has four levels too. */
+  readonly root: Root;
   readonly mode: number;
   readonly sum: boolean;
   readonly mxr: boolean;
@@ -26,7 +26,7 @@ export class ShadowTables {
   readonly #firstFrame: number;
   readonly #frames: number;
   #used = 0;
-  readonly #roots = new Map<string, number>();
+  readonly #roots = new Map<string, Root>();
   /** Called when every table is gone: the hart must forget what it read from them. */
   onDrop: () => void = () => {};
 
@@ -37,20 +37,22 @@ export class ShadowTables {
     this.#frames = (memory.ramBytes - memory.guestBytes) / PAGE_BYTES;
   }
 
-  /** Frame number of the root for a view, made if need be. */
-  root({ root, mode, sum, mxr }: RootKey): number {
+  /** The root for a view, made if need be. */
+  root({ root, mode, sum, mxr }: RootKey): Root {
     const key = `${root}/${mode}/${sum ? 1 : 0}/${mxr ? 1 : 0}`;
-    let frame = this.#roots.get(key);
-    if (frame === undefined) {
-      frame = this.#allocate();
-      this.#roots.set(key, frame);
+    let shadow = this.#roots.get(key);
+    if (shadow === undefined) {
+      shadow = this.#allocate() + (levelsOf(root) === 4 ? SV48 : 0);
+      this.#roots.set(key, shadow);
     }
-    return frame;
+    return shadow;
   }
 
   #allocate(): number {
     if (this.#used === this.#frames) {
-      throw new RangeError(`Cannot allocate a shadow table as the VMM has ${this.#frames} frames: call drop before a fill that may need more`);
+      throw new RangeError(
+        `Cannot allocate a shadow table as the VMM has ${this.#frames} frames: call drop before a fill that may need more`,
+      );
     }
     const frame = this.#firstFrame + this.#used++;
     const word = this.#memory.linear(frame * PAGE_BYTES) >>> 3;
@@ -73,7 +75,9 @@ export class ShadowTables {
   }
 
   #entry(table: number, page: number, level: number): number {
-    return this.#memory.linear(table * PAGE_BYTES + ((page >>> (9 * level)) & 511) * 8) >>> 2;
+    // A shift sees the low 32 bits, which hold all of the index below level 3.
+    const index = level === 3 ? Math.floor(page / 2 ** 27) : (page >>> (9 * level)) & 511;
+    return this.#memory.linear(table * PAGE_BYTES + index * 8) >>> 2;
   }
 
   /**
@@ -82,10 +86,10 @@ export class ShadowTables {
    * @param page Virtual page number. @param leaf The guest's leaf; what it permits the viewer is what the entry permits.
    * @param frame The 4-KiB frame behind the page, which a superpage's leaf does not tell by itself.
    */
-  fill(root: number, page: number, leaf: Leaf, frame: number, viewer: Viewer): void {
+  fill(root: Root, page: number, leaf: Leaf, frame: number, viewer: Viewer): void {
     const { u32 } = this.#memory;
-    let table = root;
-    for (let level = 2; level > 0; level--) {
+    let table = tableOf(root);
+    for (let level = levelsOf(root) - 1; level > 0; level--) {
       const at = this.#entry(table, page, level);
       if ((u32[at]! & PTE.V) === 0) this.#set(at, this.#allocate(), PTE.V);
       table = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
@@ -101,13 +105,15 @@ export class ShadowTables {
     this.#memory.u32[at + 1] = Math.floor(frame / 2 ** 22);
   }
 
-  /** Takes a page out of every root. @returns How many entries there were. */
-  dropPage(page: number): number {
+  /** Takes an address's page out of every root. @returns How many entries there were. */
+  dropPage(low: number, high: number): number {
     const { u32 } = this.#memory;
     let dropped = 0;
     for (const root of this.#roots.values()) {
-      let table = root;
-      for (let level = 2; level >= 0; level--) {
+      if (!canonical(root, high)) continue;
+      const page = pageOf(root, low, high);
+      let table = tableOf(root);
+      for (let level = levelsOf(root) - 1; level >= 0; level--) {
         const at = this.#entry(table, page, level);
         if ((u32[at]! & PTE.V) === 0) break;
         if (level === 0) {
@@ -121,13 +127,18 @@ export class ShadowTables {
   }
 
   /** All leaves of all roots, for tests of invariants: root key, page, frame, flags. */
-  *leaves(): Generator<{ readonly key: string; readonly page: number; readonly frame: number; readonly flags: number }> {
+  *leaves(): Generator<{
+    readonly key: string;
+    readonly page: number;
+    readonly frame: number;
+    readonly flags: number;
+  }> {
     const { u32 } = this.#memory;
     for (const [key, root] of this.#roots) {
-      const stack = [{ table: root, level: 2, page: 0 }];
+      const stack = [{ table: tableOf(root), level: levelsOf(root) - 1, page: 0 }];
       for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
         for (let index = 0; index < 512; index++) {
-          const at = this.#entry(top.table, index << (9 * top.level), top.level);
+          const at = this.#entry(top.table, index * 2 ** (9 * top.level), top.level);
           if ((u32[at]! & PTE.V) === 0) continue;
           const frame = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
           const page = top.page + index * 2 ** (9 * top.level);

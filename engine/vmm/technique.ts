@@ -21,7 +21,9 @@ export interface TechniqueContext {
   readonly vcpu: VirtualCpu;
 }
 
-export type ExitHandlers = { readonly [R in ExitReason]: (exit: Extract<Exit, { reason: R }>, context: TechniqueContext) => Verdict };
+export type ExitHandlers = {
+  readonly [R in ExitReason]: (exit: Extract<Exit, { reason: R }>, context: TechniqueContext) => Verdict;
+};
 
 /** What a machine profile must have for a technique to be sound on it. */
 export type Requirement = "all-sensitive-trap";

@@ -8,7 +8,6 @@ import { MemoryAccess } from "../hart/access.ts";
 import { CAUSE, type Environment, Evaluator, Trap } from "../hart/evaluate.ts";
 import * as at from "../hart/layout.ts";
 import { MACHINE, SUPERVISOR, USER } from "../hart/privileged.ts";
-import { decodeAt } from "../isa/decode.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { Platform } from "../machine/platform.ts";
 import type { GuestMemory } from "./guest-memory.ts";
@@ -135,10 +134,11 @@ export class VirtualCpu {
   emulateAccess(): boolean {
     const { hart, position } = this.#platform;
     const { bits } = hart.current;
-    const decoded = decodeAt(bits & 0xffff, bits >>> 16);
+    const decoded = hart.decoded.decodeAt(bits & 0xffff, bits >>> 16);
     this.work("decode");
     this.work("device");
-    if (decoded === undefined) throw new TypeError(`Cannot emulate an access as its instruction must decode: 0x${bits.toString(16)}`);
+    if (decoded === undefined)
+      throw new TypeError(`Cannot emulate an access as its instruction must decode: 0x${bits.toString(16)}`);
     try {
       hart.pc = this.#evaluator.run(decoded, bits, hart.pc);
     } catch (trap) {
@@ -197,6 +197,7 @@ function environmentOf({ hart, guest, memory }: Platform, access: MemoryAccess):
     store: (address, size, value) => access.store(address, size, value),
     reserve: (address) => access.reserve(address),
     takeReservation: (address, size) => access.takeReservation(address, size),
+    block: (kind, address) => access.block(kind, address),
     csr: never("a CSR instruction"),
     system: never("a system instruction"),
     mark: never("a mark"),

@@ -14,7 +14,16 @@ const kernel = readFileSync(new URL("../../experiments/guests/hutch/prebuilt/hut
 const MEMORY = 64 << 20;
 
 function hutch(append: string, technique: Technique): Machine {
-  return createMachine({ kernel, append, memoryBytes: MEMORY, rtcSeconds: 0, machineMode: false, profile: strict, technique, logging: false });
+  return createMachine({
+    kernel,
+    append,
+    memoryBytes: MEMORY,
+    rtcSeconds: 0,
+    machineMode: false,
+    profile: strict,
+    technique,
+    logging: false,
+  });
 }
 
 describe("full virtualization", () => {
@@ -35,21 +44,26 @@ describe("full virtualization", () => {
     expect([...realModes]).toEqual([0]);
   });
 
-  test.each(["null-syscall 50", "timer-tick 3", "irq-toggle 20", "page-fault 50", "fork-exec 3", "pipe 5", "compute 20"])(
-    "shows the guest the bare machine at every thousandth step of %s",
-    (append) => {
-      const bare = hutch(append, native);
-      const virtual = hutch(append, full);
-      for (;;) {
-        const stops = [bare.run(bare.step + 5003), virtual.run(virtual.step + 5003)];
-        expect(stops[1]).toEqual(stops[0]);
-        expect([virtual.step, virtual.instret, virtual.time]).toEqual([bare.step, bare.instret, bare.time]);
-        expect(virtual.digest(), `step ${bare.step}`).toEqual(bare.digest());
-        if (stops[0]!.kind !== "until") break;
-      }
-      expect(bare.parts.platform.end).toMatchObject({ reason: "poweroff", code: 0 });
-    },
-  );
+  test.each([
+    "null-syscall 50",
+    "timer-tick 3",
+    "irq-toggle 20",
+    "page-fault 50",
+    "fork-exec 3",
+    "pipe 5",
+    "compute 20",
+  ])("shows the guest the bare machine at every thousandth step of %s", (append) => {
+    const bare = hutch(append, native);
+    const virtual = hutch(append, full);
+    for (;;) {
+      const stops = [bare.run(bare.step + 5003), virtual.run(virtual.step + 5003)];
+      expect(stops[1]).toEqual(stops[0]);
+      expect([virtual.step, virtual.instret, virtual.time]).toEqual([bare.step, bare.instret, bare.time]);
+      expect(virtual.digest(), `step ${bare.step}`).toEqual(bare.digest());
+      if (stops[0]!.kind !== "until") break;
+    }
+    expect(bare.parts.platform.end).toMatchObject({ reason: "poweroff", code: 0 });
+  });
 
   test("shadows only what the guest's own translations allow, and nothing of the VMM's", () => {
     const machine = hutch("fork-exec 2", full);

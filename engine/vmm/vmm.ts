@@ -8,15 +8,15 @@
  * @module
  */
 import { KIND_NUMBER } from "../event/record.ts";
+import { ACCESS_CAUSE, PAGE_CAUSE } from "../hart/access.ts";
 import { CAUSE } from "../hart/evaluate.ts";
-import { pageOf, STOP } from "../hart/hart.ts";
+import { STOP } from "../hart/hart.ts";
 import { ACCESS, type Access, PAGE_FAULT } from "../hart/paging.ts";
 import { MXR, SUM, USER } from "../hart/privileged.ts";
-import type { Translations } from "../hart/translations.ts";
-import { INSTRUCTIONS } from "../isa/instructions.ts";
+import { pageOf, type Translations } from "../hart/translations.ts";
+import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import type { Execution } from "../machine/execution.ts";
 import type { Platform } from "../machine/platform.ts";
-import { ACCESS_CAUSE, PAGE_CAUSE } from "../hart/access.ts";
 import type { Exit, ExitReason } from "./exit.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { ShadowTables } from "./shadow.ts";
@@ -50,7 +50,8 @@ export class Vmm implements Execution {
   #stuck = 0;
 
   constructor(platform: Platform, technique: Technique) {
-    if (technique.on === undefined) throw new TypeError(`Cannot run a VMM as ${technique.name} must say what exits mean: it has no handlers`);
+    if (technique.on === undefined)
+      throw new TypeError(`Cannot run a VMM as ${technique.name} must say what exits mean: it has no handlers`);
     this.#platform = platform;
     this.#on = technique.on;
     this.#memory = new GuestMemory(platform);
@@ -94,12 +95,11 @@ export class Vmm implements Execution {
       entries = this.shadow.drop();
       this.#changed = true;
     } else {
-      const page = pageOf(low, high);
-      if (this.#memory.translations.fence(page) > 0) {
+      if (this.#memory.translations.fence(low, high) > 0) {
         entries = this.shadow.drop();
         this.#changed = true;
       } else {
-        entries = this.shadow.dropPage(page);
+        entries = this.shadow.dropPage(low, high);
         hart.fence(low, high);
       }
     }
@@ -112,12 +112,17 @@ export class Vmm implements Execution {
     const { guest, hart } = this.#platform;
     if (!this.shadow.roomy) this.shadow.drop();
     const { status, mode, root } = guest;
-    const shadow = this.shadow.root({ root, mode: root < 0 ? 1 : mode, sum: root >= 0 && mode !== USER && (status & SUM) !== 0, mxr: root >= 0 && (status & MXR) !== 0 });
+    const shadow = this.shadow.root({
+      root,
+      mode: root < 0 ? 1 : mode,
+      sum: root >= 0 && mode !== USER && (status & SUM) !== 0,
+      mxr: root >= 0 && (status & MXR) !== 0,
+    });
     if (shadow !== this.#lastRoot) {
       this.#lastRoot = shadow;
       this.vcpu.work("root-switch");
     }
-    hart.context = { mode: USER, dataMode: USER, root: shadow, sum: false, mxr: false, float: guest.floatOn };
+    hart.context = { mode: USER, dataMode: USER, root: shadow, sum: false, mxr: false, float: guest.floatOn, updates: false };
   }
 
   resume(budget: number): void {
@@ -138,49 +143,71 @@ export class Vmm implements Execution {
         return;
       case STOP.csr:
         // fcsr and the counters are user CSRs: where the guest may use them, so may the hart, without an exit.
-        if ((hart.current.imm & 0x300) === 0 && guest.execute(hart.current)) return hart.complete();
+        if ((hart.current.imm & 0x300) === 0 && guest.execute(hart.current)) {
+          hart.complete();
+          return;
+        }
         this.vcpu.raise(CAUSE.illegal, hart.current.bits, 0);
-        return this.#exit({ reason: "privileged-instruction" });
+        this.#exit({ reason: "privileged-instruction" });
+        return;
       case STOP.system:
-        return this.#system(INSTRUCTIONS[hart.current.op - 1]!.mnemonic);
+        this.#system(INSTRUCTIONS[hart.current.op - 1]!);
+        return;
       case STOP.trap:
-        return this.#trap();
+        this.#trap();
+        return;
     }
   }
 
-  #system(mnemonic: string): void {
+  #system({ mnemonic, effects }: Instruction): void {
     const { hart, guest } = this.#platform;
+    if (effects.block !== undefined && guest.permitsBlock(effects.block)) {
+      // The VMM's envcfg is what the guest's is for its mode: what that permits needs no exit.
+      if (hart.evaluate() === STOP.trap) this.#trap();
+      return;
+    }
     switch (mnemonic) {
       case "ecall":
         this.vcpu.raise(this.vcpu.ecallCause(), 0, 0);
-        return this.#exit({ reason: "environment-call", call: guest.mode === USER ? "system" : "firmware" });
+        this.#exit({ reason: "environment-call", call: guest.mode === USER ? "system" : "firmware" });
+        return;
       case "ebreak":
         this.vcpu.raise(CAUSE.breakpoint, 0, 0);
-        return this.#exit({ reason: "exception" });
+        this.#exit({ reason: "exception" });
+        return;
       default:
         this.vcpu.raise(CAUSE.illegal, hart.current.bits, 0);
-        return this.#exit({ reason: mnemonic === "wfi" ? "halt" : "privileged-instruction" });
+        this.#exit({ reason: mnemonic === "wfi" ? "halt" : "privileged-instruction" });
+        return;
     }
   }
 
   #trap(): void {
     const { hart } = this.#platform;
     const { cause, valueLow, valueHigh } = hart;
-    const access = cause === CAUSE.loadPage ? ACCESS.load : cause === CAUSE.storePage ? ACCESS.store : cause === CAUSE.fetchPage ? ACCESS.fetch : undefined;
+    const access =
+      cause === CAUSE.loadPage
+        ? ACCESS.load
+        : cause === CAUSE.storePage
+          ? ACCESS.store
+          : cause === CAUSE.fetchPage
+            ? ACCESS.fetch
+            : undefined;
     if (access === undefined) {
       this.vcpu.raise(cause, valueLow, valueHigh);
-      return this.#exit({ reason: "exception" });
+      this.#exit({ reason: "exception" });
+      return;
     }
     this.#fault(access, valueLow, valueHigh);
   }
 
   /** A fault in the shadow: the guest's own, a device's access, or only a missing entry. */
   #fault(access: Access, low: number, high: number): void {
-    const { memory, bus, hart, log, position, guest } = this.#platform;
+    const { memory, bus, hart, log, position } = this.#platform;
     const steps = this.#memory.walked.steps;
     const physical = this.#memory.translate(low, high, access);
     const walked = this.#memory.walked.steps - steps;
-    const page = pageOf(low, high);
+    const page = pageOf(hart.context.root, low, high);
     if (physical >= 0 && memory.guestHolds(physical, 1)) {
       this.#note("page-fault");
       this.vcpu.work("walk-step", walked);
@@ -189,25 +216,26 @@ export class Vmm implements Execution {
         this.#apply();
       }
       // A leaf that was read anew replaces the old one in every root.
-      if (this.#memory.inserted) this.shadow.dropPage(page);
+      if (this.#memory.inserted) this.shadow.dropPage(low, high);
       // What the fill permits is what the data viewer may do, and what the fetch viewer may execute.
       const viewer = access === ACCESS.fetch ? this.#memory.viewer(ACCESS.load) : this.#memory.viewer(access);
       this.shadow.fill(hart.context.root, page, this.#memory.found.leaf, Math.floor(physical / 4096), viewer);
       hart.fence(low, high);
       this.vcpu.work("shadow-fill");
       log.appendWords(FILL, position.step, hart.context.root, (low & ~4095) >>> 0, high, 0);
-      return this.#carryOut({ reason: "page-fault", hidden: true });
+      this.#carryOut({ reason: "page-fault", hidden: true });
+      return;
     }
     if (physical >= 0 && access !== ACCESS.fetch && bus.answers(physical)) {
       this.#note("device-access");
       this.vcpu.work("walk-step", walked);
-      return this.#carryOut({ reason: "device-access" });
+      this.#carryOut({ reason: "device-access" });
+      return;
     }
     this.#note("page-fault");
     this.vcpu.work("walk-step", walked);
     this.vcpu.raise((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[access], low, high);
-    void guest;
-    return this.#carryOut({ reason: "page-fault", hidden: false });
+    this.#carryOut({ reason: "page-fault", hidden: false });
   }
 
   /** Logs an exit and does what the technique says. */
@@ -222,22 +250,30 @@ export class Vmm implements Execution {
       name = log.name(reason);
       this.#reasons.set(reason, name);
     }
-    const bits = reason === "privileged-instruction" || reason === "halt" || reason === "device-access" ? hart.current.bits : 0;
+    const bits =
+      reason === "privileged-instruction" || reason === "halt" || reason === "device-access" ? hart.current.bits : 0;
     log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
     this.#exited = true;
     if (position.step !== this.#stuckAt) {
       this.#stuckAt = position.step;
       this.#stuck = 0;
     } else if (++this.#stuck > STUCK) {
-      throw new Error(`Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`);
+      throw new Error(
+        `Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`,
+      );
     }
   }
   #carryOut(exit: Exit): void {
     switch (this.#verdict(exit)) {
       case "reflect":
-        return this.vcpu.reflect();
+        this.vcpu.reflect();
+        return;
       case "stop":
-        this.#platform.end ??= { reason: "stopped", code: 1, message: `the technique ended the run at a ${exit.reason} exit` };
+        this.#platform.end ??= {
+          reason: "stopped",
+          code: 1,
+          message: `the technique ended the run at a ${exit.reason} exit`,
+        };
         return;
       case "after":
       case "again":

@@ -1,15 +1,21 @@
 /**
- * `trapline guests`: lists the guests that have a name, and fetches those that are not here yet.
+ * `trapline guests`: lists the guests that have a name, and fetches or builds those that are not here yet.
  *
  * @module
  */
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { buildLinuxMini } from "../guests/build-linux-mini.ts";
 import { cacheFolder } from "../guests/cache.ts";
 import { catalogue, guestNamed } from "../guests/catalogue.ts";
 import { fetchDebianFile } from "../guests/debian.ts";
+import { fetchDebianLinux } from "../guests/debian-linux.ts";
+import type { LinuxManifest } from "../guests/linux-cache.ts";
+import { BUILD_LINUX_MINI, LINUX_MINI } from "../guests/linux-mini.ts";
+import type { PackageOrigin } from "../guests/linux-packages.ts";
 import { U_BOOT_FILE } from "../guests/u-boot.ts";
 import type { Finish, Say } from "./main.ts";
+import { wholeNumber } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 
 export function declare(command: Command, finish: Finish, say: Say): void {
@@ -20,9 +26,23 @@ export function declare(command: Command, finish: Finish, say: Say): void {
   command
     .command("fetch")
     .description("fetch a guest into the cache, without root")
-    .argument("<NAME>", "u-boot")
-    .option("--mirror <URL>", "a Debian mirror, in place of apt's own sources")
-    .action((name: string, options: { readonly mirror?: string }) => finish(fetchGuest(name, options, say)));
+    .argument("<NAME>", "u-boot or debian")
+    .option("--mirror <URL>", "a Debian mirror, in place of apt's own sources; its signature is not checked")
+    .option("--deb <FILE...>", "packages that you have, for debian: linux-image-*-riscv64 and busybox-static")
+    .action((name: string, options: FetchOptions) => finish(fetchGuest(name, options, say)));
+  command
+    .command("build")
+    .description("build a guest from Debian's sources into the cache, without root")
+    .argument("<NAME>", LINUX_MINI)
+    .option("--mirror <URL>", "a Debian mirror, in place of apt's own sources; its signature is not checked")
+    .option(
+      "--deb <FILE...>",
+      "packages that you have: linux-source-6.12, busybox-static for riscv64; the rest is fetched",
+    )
+    .addOption(
+      new Option("--jobs <N>", "compilers at once; one a processor where it is left out").argParser(wholeNumber(1)),
+    )
+    .action((name: string, options: FetchOptions) => finish(buildGuest(name, options, say)));
 }
 
 async function list(): Promise<Outcome> {
@@ -40,15 +60,51 @@ async function list(): Promise<Outcome> {
   };
 }
 
-async function fetchGuest(name: string, options: { readonly mirror?: string }, say: Say): Promise<Outcome> {
+type FetchOptions = PackageOrigin & { readonly jobs?: number };
+
+async function fetchGuest(name: string, options: FetchOptions, say: Say): Promise<Outcome> {
+  if (name === "debian") return linuxOutcome(name, await fetchDebianLinux({ ...options, say }));
   if (name !== U_BOOT_FILE.guest) {
     guestNamed(name);
-    throw new RangeError(`Cannot fetch ${name} as only u-boot is fetched: ${name} comes with trapline`);
+    throw new RangeError(
+      name === LINUX_MINI
+        ? `Cannot fetch ${name} as it must be built from its sources: nobody offers it; ${BUILD_LINUX_MINI}`
+        : `Cannot fetch ${name} as only u-boot and debian are fetched: ${name} comes with trapline`,
+    );
   }
+  if (options.deb !== undefined)
+    throw new RangeError(`Cannot fetch ${name} from a package of yours as only debian takes --deb: give --kernel FILE`);
   const fetched = await fetchDebianFile(U_BOOT_FILE, { ...options, say });
   return {
     exitCode: EXIT.ok,
     document: { guest: name, ...fetched },
     text: `${fetched.path}\n${fetched.bytes} bytes of ${fetched.package}, sha256 ${fetched.sha256}`,
+  };
+}
+
+async function buildGuest(name: string, options: FetchOptions, say: Say): Promise<Outcome> {
+  if (name !== LINUX_MINI) {
+    guestNamed(name);
+    throw new RangeError(`Cannot build ${name} as only ${LINUX_MINI} is built: ${name} is not; trapline guests ls`);
+  }
+  return linuxOutcome(name, await buildLinuxMini({ ...options, say }));
+}
+
+function linuxOutcome(
+  guest: string,
+  { folder, release, origins, files }: LinuxManifest & { readonly folder: string },
+): Outcome {
+  const hashes = (of: Readonly<Record<string, string>>): string[] =>
+    Object.entries(of).map(([name, hash]) => `${hash}  ${name}`);
+  return {
+    exitCode: EXIT.ok,
+    document: { guest, path: folder, release, origins, files },
+    text: [
+      `${folder}, Linux ${release}`,
+      "sha256 of what it is made of",
+      ...hashes(origins),
+      "sha256 of its files",
+      ...hashes(files),
+    ].join("\n"),
   };
 }

@@ -13,7 +13,7 @@ let first: Awaited<ReturnType<Terminal["json"]>>;
 
 beforeAll(async () => {
   first = await terminal.json("run", "null-syscall", ...small, "-o", results);
-});
+}, 120_000);
 afterAll(() => terminal.remove());
 
 interface Run {

@@ -67,7 +67,6 @@ const COMPUTING: readonly (readonly [number, Make])[] = [
   [1, system.ecallUnit],
   [1, system.illegalUnit],
   [2, system.privilegedUnit],
-  [1, system.rewriteUnit],
 ];
 
 function makeSection(random: Seeded, windows: readonly Window[], environment: Environment): Section {
@@ -77,6 +76,8 @@ function makeSection(random: Seeded, windows: readonly Window[], environment: En
   // In machine mode it is MPRV that decides, and a trap clears it.
   let translated: boolean | undefined = mode === 3 ? ((environment.mstatus & MPRV) !== 0n ? undefined : false) : paged;
   const makes: (readonly [number, Make])[] = [...COMPUTING];
+  // With MPRV on, QEMU 7.2 still uses what its TLB holds of the code from before the mret that took MPP away.
+  if (translated !== undefined) makes.push([1, system.rewriteUnit]);
   if (paged) makes.push([mode === 3 ? 3 : 12, units.windowUnit]);
   if (mode === 3) makes.push([4, system.interruptUnit], [1, system.waitUnit]);
   if (mode === 1) makes.push([2, system.interruptUnit]);

@@ -145,6 +145,7 @@ const boot = `
   csrw mscratch, t0
 ${clearInterrupts}
   li t1, -1
+  srli t1, t1, 10
   csrw pmpaddr15, t1
   li t1, 0x1f
   slli t1, t1, 56

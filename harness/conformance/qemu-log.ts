@@ -43,13 +43,22 @@ export class QemuLog {
   /** The record that {@link next} read last. */
   readonly state = new Uint32Array(STATE_WORDS);
   records = 0;
+  #changed = false;
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  /** @returns Whether there is another record. */
+  /** @returns Whether there is another record. One that repeats the last is none: QEMU stopped before it executed, and tried again. */
   next(): boolean {
+    do {
+      this.#changed = this.records === 0;
+      if (!this.#read()) return false;
+    } while (!this.#changed);
+    return true;
+  }
+
+  #read(): boolean {
     if (this.#size === 0 && !this.#learn()) return false;
     while (this.#to - this.#from < this.#size) if (!this.#fill()) return this.#last();
     const missing = this.#buffer[this.#from + this.#satpLine + 1] !== 0x73; // "s"
@@ -86,6 +95,7 @@ export class QemuLog {
         break;
       }
       if (same) continue;
+      this.#changed = true;
       this.state[2 * field] = parse(buffer, start + offset + 8);
       this.state[2 * field + 1] = parse(buffer, start + offset);
       buffer.copy(previous, offset, start + offset, start + offset + 16);

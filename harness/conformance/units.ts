@@ -188,7 +188,7 @@ const probeOf = (window: Window, access: Probe["access"]): Probe => ({ access, l
 /** Places that nothing answers at, or that are no addresses. */
 function wildBase(random: Seeded, rd: number): Item[] {
   return random.pick([
-    () => [item("addi", { rd, imm: random.pick([0, 8, -8, -1, -2048]) })],
+    () => [item("addi", { rd, imm: random.pick([0, 8, -8, -2048]) })],
     () => shifted(rd, 0x40000, 20),
     () => shifted(rd, random.pick([0x90000, 0xfffff, 0x20000]), random.pick([12, 26, 27, 30])),
     () => [...number(rd, 1), item("slli", { rd, rs1: rd, imm: random.pick([33, 38, 39, 40, 55, 56, 57, 63]) })],
@@ -230,7 +230,9 @@ export function windowUnit(situation: Situation): Unit {
   const window = random.pick(reachable);
   const base = random.other();
   const probe = situation.translated === true ? probeOf(window, stores ? "store" : "load") : undefined;
-  const target = windowOffset(random, window, stores);
+  // Of a misaligned access where nothing answers, QEMU 7.2 names the aligned address.
+  const aligned = situation.translated !== true || window.name === "no-memory";
+  const target = windowOffset(random, window, stores) & (aligned ? -8 : -1);
   const first = target < 2048 ? 0 : 2047;
   return [...windowBase(base, window, first), access(base, target - first, probe)];
 }
@@ -239,7 +241,7 @@ export function windowUnit(situation: Situation): Unit {
 export function wildUnit({ random }: Situation): Unit {
   const { access } = fullAccess(random);
   const base = random.other();
-  return [...wildBase(random, base), access(base, random.pick([0, 0, 8, -8, 1]))];
+  return [...wildBase(random, base), access(base, random.pick([0, 0, 8, -8]))];
 }
 
 /** A 16-bit load or store in RAM. */
@@ -307,5 +309,5 @@ export function fetchUnit({ random, windows, mode, translated }: Situation): Uni
 /** Jumps to where nothing is. */
 export function wildJumpUnit({ random }: Situation): Unit {
   const base = random.other();
-  return [...wildBase(random, base), item("jalr", { rd: random.register(), rs1: base, imm: random.pick([0, 4, 2, -4]) })];
+  return [...wildBase(random, base), item("jalr", { rd: random.register(), rs1: base, imm: random.pick([0, 4, 2, -4, 1]) })];
 }

@@ -6,8 +6,10 @@
 
 import { existsSync } from "node:fs";
 import { cachedFile } from "./cache.ts";
+import { debianIsFetched, debianLinux, FETCH_DEBIAN } from "./debian-linux.ts";
 import type { Guest } from "./guest.ts";
 import { hutch } from "./hutch.ts";
+import { BUILD_LINUX_MINI, LINUX_MINI, linuxMini, linuxMiniIsBuilt } from "./linux-mini.ts";
 import { U_BOOT_FILE, uBoot } from "./u-boot.ts";
 
 /** hutch's benchmarks, with the count that each runs by default and the one that `--quick` takes. */
@@ -50,14 +52,26 @@ export function catalogue(): readonly CatalogueEntry[] {
       ready: fetched,
       how: fetched ? "" : "trapline guests fetch u-boot",
     },
+    {
+      name: "debian",
+      what: "Debian's Linux, unmodified, with busybox: files, a block device, a pipe, poweroff",
+      ready: debianIsFetched(),
+      how: debianIsFetched() ? "" : FETCH_DEBIAN,
+    },
+    {
+      name: LINUX_MINI,
+      what: "a small Linux built from Debian's sources, with busybox: the same program",
+      ready: linuxMiniIsBuilt(),
+      how: linuxMiniIsBuilt() ? "" : BUILD_LINUX_MINI,
+    },
   ];
 }
 
 /**
  * A guest by its name.
  *
- * @param name `hutch`, `u-boot`, or a program of hutch.
- * @param options `run`: what hutch runs. `quick`: fewer laps.
+ * @param name `hutch`, a program of hutch, `u-boot`, `debian` or `linux-mini`.
+ * @param options `run`: what hutch runs. `quick`: fewer laps, or a shorter boot.
  * @throws {RangeError} If there is none of that name, or it takes no command.
  */
 export function guestNamed(name: string, options: { readonly run?: string; readonly quick?: boolean } = {}): Guest {
@@ -68,7 +82,12 @@ export function guestNamed(name: string, options: { readonly run?: string; reado
     const { usual, quick: fewer } = PROGRAMS[program]!;
     return hutch.running(`${program} ${quick ? fewer : usual}`);
   }
-  if (name !== uBoot.name) {
+  const others: Readonly<Record<string, () => Guest>> = {
+    [uBoot.name]: () => uBoot,
+    debian: () => debianLinux({ quick }),
+    [LINUX_MINI]: linuxMini,
+  };
+  if (!Object.hasOwn(others, name)) {
     const names = catalogue().map((entry) => entry.name);
     throw new RangeError(
       `Cannot use guest "${name}" as it must be one of ${names.join(", ")}: it is none of them; trapline guests ls`,
@@ -76,5 +95,5 @@ export function guestNamed(name: string, options: { readonly run?: string; reado
   }
   if (run !== undefined)
     throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${name}`);
-  return uBoot;
+  return others[name]!();
 }

@@ -12,11 +12,16 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { basename, join } from "node:path";
 import { reasonOf, writeWhole } from "../files.ts";
 import { sha256 } from "../store.ts";
 import { cachedFile } from "./cache.ts";
+import { hasProgram } from "./host-programs.ts";
+import { wanted } from "./package-index.ts";
+import { mirrorSource, type Suite } from "./package-source.ts";
+import { unpackPackage } from "./unpack-package.ts";
+
+export { payload } from "./unpack-package.ts";
 
 /** A file in a package, and the guest it makes. */
 export interface DebianFile {
@@ -38,7 +43,7 @@ export interface FetchedFile {
 }
 
 /** The suite whose index a named mirror is asked for. */
-const SUITE = "bookworm";
+const SUITE: Suite = { name: "bookworm", architecture: "amd64" };
 
 /**
  * Fetches a file into the cache.
@@ -57,7 +62,7 @@ export async function fetchDebianFile(
       options.mirror === undefined
         ? aptDownload(from, folder, options.say)
         : await mirrorDownload(from, folder, options.mirror, options.say);
-    const bytes = unpack(from, join(folder, archive), folder);
+    const bytes = fileIn(from, join(folder, archive), folder);
     const path = cachedFile(from.guest, from.file);
     writeWhole(path, bytes);
     return { path, sha256: sha256(bytes), bytes: bytes.length, package: archive };
@@ -67,7 +72,7 @@ export async function fetchDebianFile(
 }
 
 function aptDownload(from: DebianFile, folder: string, say: (line: string) => void): string {
-  if (!works("apt-get", "--version")) {
+  if (!hasProgram("apt-get")) {
     throw new RangeError(
       `Cannot fetch ${from.guest} as that takes apt: there is no apt-get here; name a mirror with --mirror URL, or a file of your own with --kernel FILE`,
     );
@@ -124,62 +129,14 @@ async function mirrorDownload(
   mirror: string,
   say: (line: string) => void,
 ): Promise<string> {
-  const root = mirror.replace(/\/+$/, "");
-  if (!/^https?:\/\/[^/]/.test(root)) {
-    throw new RangeError(
-      `Cannot fetch ${from.guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`,
-    );
-  }
-  say(`reading the index of ${root}`);
-  const index = gunzipSync(await get(`${root}/dists/${SUITE}/main/binary-amd64/Packages.gz`)).toString("utf8");
-  const entry = index.split("\n\n").find((text) => text.startsWith(`Package: ${from.package}\n`)) ?? "";
-  const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(entry)?.[1];
-  const [file, hash] = [field("Filename"), field("SHA256")];
-  if (file === undefined || hash === undefined) {
-    throw new RangeError(
-      `Cannot fetch ${from.guest} as ${root} must have the package ${from.package} in ${SUITE}: its index has none`,
-    );
-  }
-  say(`fetching ${file}`);
-  const bytes = await get(`${root}/${file}`);
-  if (sha256(bytes) !== hash) {
-    throw new RangeError(`Cannot use ${file} as its SHA-256 must be ${hash}: it is ${sha256(bytes)}`);
-  }
-  const name = file.slice(file.lastIndexOf("/") + 1);
-  writeFileSync(join(folder, name), bytes);
-  return name;
+  const source = await mirrorSource(mirror, SUITE, { guest: from.guest, folder, say });
+  return basename(await source.fetch(wanted(source.index, from.package), folder));
 }
 
-async function get(address: string): Promise<Uint8Array> {
-  let response: Response;
-  try {
-    response = await fetch(address);
-  } catch (error) {
-    const cause = (error as Error).cause ?? error;
-    throw new RangeError(`Cannot fetch ${address} as the mirror must answer: ${reasonOf(cause)}`, { cause: error });
-  }
-  if (!response.ok)
-    throw new RangeError(`Cannot fetch ${address} as the mirror must have it: it answers ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-/** Takes the file out of the archive: by dpkg-deb, or where there is none by reading the archive and giving its payload to tar. */
-function unpack(from: DebianFile, archive: string, folder: string): Uint8Array {
+/** Takes the file out of the archive. */
+function fileIn(from: DebianFile, archive: string, folder: string): Uint8Array {
   const out = join(folder, "unpacked");
-  mkdirSync(out);
-  if (works("dpkg-deb", "--version")) {
-    const run = spawnSync("dpkg-deb", ["-x", archive, out], { encoding: "utf8" });
-    if (run.status !== 0)
-      throw new RangeError(`Cannot unpack ${from.package} as it must be a Debian package: ${run.stderr.trim()}`);
-  } else {
-    const { name, bytes } = payload(readFileSync(archive), from.package);
-    writeFileSync(join(folder, name), bytes);
-    const run = spawnSync("tar", ["-xf", join(folder, name), "-C", out], { encoding: "utf8" });
-    if (run.status !== 0)
-      throw new RangeError(
-        `Cannot unpack ${from.package} as tar must read ${name}: ${run.stderr?.trim() ?? "there is no tar"}`,
-      );
-  }
+  unpackPackage(archive, out);
   try {
     return new Uint8Array(readFileSync(join(out, from.path)));
   } catch (error) {
@@ -187,24 +144,4 @@ function unpack(from: DebianFile, archive: string, folder: string): Uint8Array {
       cause: error,
     });
   }
-}
-
-/** The `data.tar.*` member of an ar archive (deb(5), ar(5)): 60-byte headers, members padded to even length. */
-export function payload(archive: Uint8Array, name: string): { readonly name: string; readonly bytes: Uint8Array } {
-  const text = (from: number, to: number) => String.fromCharCode(...archive.subarray(from, to)).trimEnd();
-  let at = 8;
-  if (text(0, 8) === "!<arch>") {
-    while (at + 60 <= archive.length) {
-      const member = text(at, at + 16).replace(/\/$/, "");
-      const size = Number(text(at + 48, at + 58));
-      if (!Number.isInteger(size) || at + 60 + size > archive.length) break;
-      if (member.startsWith("data.tar")) return { name: member, bytes: archive.slice(at + 60, at + 60 + size) };
-      at += 60 + size + (size % 2);
-    }
-  }
-  throw new RangeError(`Cannot unpack ${name} as it must be an ar archive with a data.tar: it has none`);
-}
-
-function works(command: string, argument: string): boolean {
-  return spawnSync(command, [argument], { stdio: "ignore" }).status === 0;
 }

@@ -49,7 +49,7 @@ export function fileGuest(kernel: string, options: FileGuestOptions = {}): Guest
 }
 
 /** Reads an image that must have bytes. @throws {RangeError} If it cannot be read or is empty. */
-export function readImage(what: keyof GuestImages | "device tree", path: string): Uint8Array {
+export function readImage(what: Exclude<keyof GuestImages, "origins"> | "device tree", path: string): Uint8Array {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);

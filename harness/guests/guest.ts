@@ -12,6 +12,8 @@ export interface GuestImages {
   readonly initrd?: Uint8Array;
   readonly dtb?: Uint8Array;
   readonly disk?: Uint8Array;
+  /** SHA-256 of what the images were taken or made from, by name; a trace keeps them. */
+  readonly origins?: Readonly<Record<string, string>>;
 }
 
 /** Everything about a guest but its bytes, which `load` reads. */

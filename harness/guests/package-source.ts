@@ -34,8 +34,6 @@ export interface PackageSource {
 export interface SourceOptions {
   /** What the packages are for: `debian`. */
   readonly guest: string;
-  /** The command that takes `--mirror` and `--deb` where this one fails: `trapline guests fetch debian`. */
-  readonly command: string;
   /** A folder for lists and caches. */
   readonly folder: string;
   readonly say: (line: string) => void;
@@ -51,7 +49,13 @@ const KEYRINGS = ["debian-archive-keyring.pgp", "debian-archive-keyring.gpg"].ma
  *
  * @throws {RangeError} If there is no apt, its sources name no mirror of Debian, or it cannot read the suite's index.
  */
-export async function aptSource(suite: Suite, options: SourceOptions): Promise<PackageSource> {
+export async function aptSource(
+  suite: Suite,
+  options: SourceOptions & {
+    /** The command that takes `--mirror` and `--deb` where apt fails: `trapline guests fetch debian`. */
+    readonly command: string;
+  },
+): Promise<PackageSource> {
   const { guest, command, folder, say } = options;
   const otherwise = `${command} --mirror URL, or --deb FILE... for packages that you have`;
   if (!hasProgram("apt-get"))
