@@ -86,7 +86,10 @@ export class MemoryAccess {
       return;
     }
     const physical = this.physical(address, ACCESS.store, size);
-    if (this.#holds(physical, size)) return this.write(physical, size, value);
+    if (this.#holds(physical, size)) {
+      this.write(physical, size, value);
+      return;
+    }
     if (physical % size !== 0 || !this.#bus.write(physical, size, value)) throw new Trap(CAUSE.storeAccess, address);
     this.deviceAnswered = true;
   }

@@ -31,8 +31,6 @@ export const FRM = 0x330;
 export const RESERVATION = 0x334;
 /** Scratch for results that wasm hands over as 64 bits. */
 export const SCRATCH = 0x340;
-/** End of what a snapshot of the hart's registers must hold. */
-export const HART_BLOCK_BYTES = 0x400;
 
 export const TLB_ENTRIES = 1024;
 /** An entry: the page's virtual address (i64), then what to add to an address to reach linear memory, or the page's slots (i32). */

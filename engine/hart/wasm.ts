@@ -111,8 +111,6 @@ const reads: Code[] = Array.from({ length: 128 }, (_, local) => [0x20, ...unsign
 export const get = (local: number): Code => reads[local] ?? [0x20, unsigned(local)];
 export const set = (local: number, value: Code): Code => [value, 0x21, unsigned(local)];
 export const tee = (local: number, value: Code): Code => [value, 0x22, unsigned(local)];
-export const globalGet = (index: number): Code => [0x23, unsigned(index)];
-export const globalSet = (index: number, value: Code): Code => [value, 0x24, unsigned(index)];
 export const call = (func: number, ...args: Code[]): Code => [args, 0x10, unsigned(func)];
 export const br = (depth: number): Code => [0x0c, unsigned(depth)];
 export const brIf = (depth: number, condition: Code): Code => [condition, 0x0d, unsigned(depth)];
@@ -128,7 +126,6 @@ export const when = (condition: Code, then: Code, otherwise?: Code, result: numb
 export const select = (then: Code, otherwise: Code, condition: Code): Code => [then, otherwise, condition, 0x1b];
 export const drop = (value: Code): Code => [value, 0x1a];
 export const leave = (value: Code = []): Code => [value, 0x0f];
-export const unreachable: Code = 0x00;
 
 /** Where code is flattened to; it grows and is kept. */
 let buffer = new Uint8Array(1 << 16);
@@ -177,8 +174,6 @@ export interface ImportSpec {
 export interface ModuleSpec {
   readonly imports?: readonly ImportSpec[];
   readonly functions: readonly FunctionSpec[];
-  /** Mutable globals, numbered from 0, all starting at zero. */
-  readonly globals?: readonly ValueType[];
   /** The type of the functions in the table `env.table`, which is then imported; {@link callIndirect} calls them. */
   readonly table?: { readonly params: readonly ValueType[]; readonly results: readonly ValueType[] };
 }
@@ -200,11 +195,8 @@ function runs(locals: readonly ValueType[]): Code[] {
 const vector = (items: readonly Code[]): Code => [unsigned(items.length), items];
 const text = (value: string): Code => vector([...new TextEncoder().encode(value)]);
 
-function section(id: number, content: Code | readonly Uint8Array[]): Uint8Array[] {
-  const parts =
-    content instanceof Array && content[0] instanceof Uint8Array
-      ? (content as readonly Uint8Array[])
-      : [measured(content as Code)];
+const section = (id: number, content: Code): Uint8Array[] => sectionOf(id, [measured(content)]);
+function sectionOf(id: number, parts: readonly Uint8Array[]): Uint8Array[] {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   return [Uint8Array.from([id, ...unsigned(length)]), ...parts];
 }
@@ -216,12 +208,6 @@ export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const types = typed.map((f): Code => [0x60, vector([...f.params]), vector([...f.results])]);
   const first = spec.table === undefined ? 0 : 1;
   const table: Code[] = spec.table === undefined ? [] : [[text("env"), text("table"), 1, 0x70, 0, 0]];
-  const zero = (type: ValueType): Code =>
-    type === I32
-      ? i32.const(0)
-      : type === I64
-        ? i64.const(0)
-        : [type === F32 ? 0x43 : 0x44, Array(type === F32 ? 4 : 8).fill(0)];
   const bodies = spec.functions.flatMap((f): Uint8Array[] => {
     const bytes = measured([vector(runs(f.locals)), f.body, 0x0b]);
     return [Uint8Array.from(unsigned(bytes.length)), bytes];
@@ -241,9 +227,8 @@ export function assembleModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
       ]),
     ),
     ...section(3, vector(spec.functions.map((_, i) => unsigned(first + imports.length + i)))),
-    ...(spec.globals?.length ? section(6, vector(spec.globals.map((type): Code => [type, 1, zero(type), 0x0b]))) : []),
     ...section(7, vector(exports)),
-    ...section(10, [Uint8Array.from(unsigned(spec.functions.length)), ...bodies]),
+    ...sectionOf(10, [Uint8Array.from(unsigned(spec.functions.length)), ...bodies]),
   ];
   let length = 0;
   for (const part of out) length += part.length;

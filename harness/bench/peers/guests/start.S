@@ -36,6 +36,7 @@ supervisor:
   call finish
 
 /* A trap that no workload wants: the test finisher ends the run as failed. */
+  .globl unexpected
   .balign 4
 unexpected:
   li t0, 0x100000
