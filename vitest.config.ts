@@ -1,5 +1,6 @@
 /**
- * One suite for Node and Deno. `trapline/*` means the sources, as tsconfig.json says.
+ * One suite for Node and Deno. `trapline/*` means the sources, as tsconfig.json says. With `--mode guests`, the slow suite instead: it
+ * fetches guests and boots them.
  *
  * @module
  */
@@ -12,7 +13,9 @@ const { compilerOptions } = JSON.parse(readFileSync(new URL("tsconfig.json", imp
   compilerOptions: { paths: Record<string, [string]> };
 };
 
-export default defineConfig({
+const SLOW = "harness/cli/slow/**";
+
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: Object.fromEntries(
       Object.entries(compilerOptions.paths).map(([face, [path]]) => [
@@ -25,12 +28,12 @@ export default defineConfig({
     // Only child processes work under both runtimes.
     pool: "forks",
     maxWorkers: 2,
-    include: ["*.test.ts", "{engine,traces,harness,reports,experiments}/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "dist/**"],
+    include: mode === "guests" ? [SLOW] : ["*.test.ts", "{engine,traces,harness,reports,experiments}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "dist/**", ...(mode === "guests" ? [] : [SLOW])],
     // Room for a machine that does other things too.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // A test that asserts nothing fails.
     expect: { requireAssertions: true },
   },
-});
+}));

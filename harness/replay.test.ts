@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { full, Log, type LogBatch, native, type Technique } from "../engine/mod.ts";
+import { assemble, full, Log, type LogBatch, native, type Technique } from "../engine/mod.ts";
 import { readTrace, type Trace, TraceWriter } from "../traces/mod.ts";
 import { ScriptedInput } from "./console-input.ts";
 import { DivergenceError } from "./divergence.ts";
@@ -133,18 +133,18 @@ describe("a replay", () => {
 
   test("tells of an input that is left over, with its position", async () => {
     const tape = await typed;
-    const at = tape.steps - 5;
-    const more = edited(tape, (events) => {
-      const end = events.findIndex(({ step }) => step >= at);
-      return [
-        ...events.slice(0, end),
-        { kind: "input.console", step: at, data: Uint8Array.of(65), request: 99 },
-        ...events.slice(end),
-      ];
-    });
+    const at = tape.steps;
+    // Behind the guest's power-off, where nobody can take it.
+    const more = edited(tape, (events) => [
+      ...events.slice(0, -2),
+      { kind: "input.console", step: at, data: Uint8Array.of(65), request: 99 },
+      ...events.slice(-2),
+    ]);
     const { identity } = await verify(more);
-    expect(identity.equal).toBe(false);
-    expect(identity.firstDifference?.step).toBe(at);
+    expect(identity).toMatchObject({ equal: false, firstDifference: { step: at } });
+    expect(identity.firstDifference?.message).toContain(
+      `The recorded input at step ${at} was not consumed there (the recording has 4)`,
+    );
   });
 
   test("tells of an input that is missing, with its position", async () => {
@@ -156,6 +156,28 @@ describe("a replay", () => {
     const { identity } = await verify(less);
     expect(identity.equal).toBe(false);
     expect(identity.firstDifference?.step).toBeGreaterThanOrEqual(lost.step);
+    expect(identity.firstDifference?.message).toMatch(
+      /\n {2}recorded {2}device\.read .*\n {2}replayed {2}device\.read /,
+    );
+  });
+
+  test("starts the clock where the recording did", async () => {
+    // Reads the RTC, 10 ns behind its start, and powers off.
+    const source =
+      "li t0, 0x101000; lw a0, 0(t0); lw a1, 4(t0); li t1, 0x100000; li t2, 0x5555; sw t2, 0(t1); loop: j loop";
+    const kernel = assemble(source, { base: 0x8000_0000n }).bytes;
+    const clock = {
+      name: "clock",
+      workload: "clock",
+      machineMode: true,
+      memoryBytes: 16 << 20,
+      load: async () => ({ kernel }),
+    };
+    const tape = await record({ guest: clock, rtcSeconds: 5 });
+    expect([...tape.events()].find(({ kind }) => kind === "device.read")).toMatchObject({
+      value: 705_032_704n + 10n,
+    });
+    expect((await replay(tape)).digest).toBe(tape.digest);
   });
 
   test("refuses another guest than the recorded one", async () => {

@@ -139,11 +139,12 @@ export class MemoryAccess {
   reserve(address: bigint): void {
     this.#memory.u32[at.RESERVATION >>> 2] = this.#memory.linear(this.physical(address, ACCESS.load, 1)) & ~7;
   }
-  /** Whether the reservation covers `address`; it ends either way (T12). */
+  /** Whether the reservation covers `address`; it ends either way (T12). Beyond RAM there is none to cover: atomics never reach a device. */
   takeReservation(address: bigint, size: 4 | 8): boolean {
     const physical = this.physical(address, ACCESS.store, size);
     const reserved = this.#memory.u32[at.RESERVATION >>> 2]!;
     this.#memory.u32[at.RESERVATION >>> 2] = 0;
-    return this.#holds(physical, size) && reserved === (this.#memory.linear(physical) & ~7);
+    if (!this.#holds(physical, size)) throw new Trap(CAUSE.storeAccess, address);
+    return reserved === (this.#memory.linear(physical) & ~7);
   }
 }

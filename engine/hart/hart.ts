@@ -11,6 +11,8 @@ import { type Decoded, decoderFor } from "../isa/decode.ts";
 import type { BlockKind, MemorySize } from "../isa/emit.ts";
 import { findInstruction } from "../isa/instructions.ts";
 import { ACCESS_CAUSE, MemoryAccess, PAGE_CAUSE, type PhysicalBus } from "./access.ts";
+import { Context } from "./context.ts";
+import { Current } from "./current.ts";
 import { DecodeCache, KIND_CSR, KIND_MARK, KIND_OF_OP, KIND_SYSTEM } from "./decode-cache.ts";
 import { CAUSE, type Environment, Evaluator, Trap } from "./evaluate.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter.ts";
@@ -46,34 +48,6 @@ export interface Protection {
   allows(physical: number, size: number, access: Access, mode: number): boolean;
 }
 
-/** The modes and switches that translation and floating point depend on. */
-export interface Context {
-  /** 0 user, 1 supervisor, 3 machine: the mode that instructions are fetched in. */
-  readonly mode: number;
-  /** The mode that data is accessed in: another one only under MPRV. */
-  readonly dataMode: number;
-  readonly root: Root;
-  readonly sum: boolean;
-  readonly mxr: boolean;
-  /** Whether FS is not Off. */
-  readonly float: boolean;
-  /** Whether the machine sets A and D in page-table entries (Svadu), where it would fault otherwise. */
-  readonly updates: boolean;
-}
-
-/** The instruction that a stop is about. */
-export interface Current {
-  op: number;
-  rd: number;
-  rs1: number;
-  rs2: number;
-  imm: number;
-  /** Bytes. */
-  length: number;
-  /** The instruction word, or halfword. */
-  bits: number;
-}
-
 export class Hart implements Environment {
   readonly memory: MachineMemory;
   readonly position: Position;
@@ -83,7 +57,7 @@ export class Hart implements Environment {
   readonly f: BigUint64Array;
   readonly tier: Tier;
   /** Filled by stops of kinds csr, system, mark, and by traps. */
-  readonly current: Current = { op: 0, rd: 0, rs1: 0, rs2: 0, imm: 0, length: 4, bits: 0 };
+  readonly current = new Current(() => this.#bitsAtSlot());
   /** Filled by trap stops: the cause, and stval or mtval as two words. */
   cause = 0;
   valueLow = 0;
@@ -97,12 +71,18 @@ export class Hart implements Environment {
   readonly #access: MemoryAccess;
   readonly #evaluator: Evaluator;
   #protection: Protection | undefined;
-  #context: Context = { mode: 3, dataMode: 3, root: -1, sum: false, mxr: false, float: false, updates: false };
+  #context = new Context({
+    mode: 3,
+    dataMode: 3,
+    root: -1,
+    sum: false,
+    mxr: false,
+    float: false,
+    updates: false,
+  });
   #watchedFrame = -1;
   #fetchBank = 0;
   #dataBank = 0;
-  #fetchViewer: Viewer = { user: false, sum: false, mxr: false };
-  #dataViewer: Viewer = { user: false, sum: false, mxr: false };
 
   /** @param options `extensions`: what the machine has, as in an ISA string. */
   constructor(options: {
@@ -157,16 +137,8 @@ export class Hart implements Environment {
   /** Sets what the coming instructions run under. Cheap: TLB banks are kept by address space and mode. */
   set context(context: Context) {
     this.#context = context;
-    this.#fetchViewer = { user: context.mode === 0, sum: false, mxr: false };
-    this.#dataViewer = { user: context.dataMode === 0, sum: context.sum, mxr: context.mxr };
-    const key = (mode: number, viewer: Viewer) =>
-      mode === 3 || context.root < 0
-        ? mode
-        : (context.root + 1) * 16 + mode * 4 + (viewer.sum ? 2 : 0) + (viewer.mxr ? 1 : 0);
-    this.#dataBank = this.#tlb.select(key(context.dataMode, this.#dataViewer));
-    // Fetches look at neither SUM nor MXR, but one bank for both saves a selection where the modes agree.
-    this.#fetchBank =
-      context.mode === context.dataMode ? this.#dataBank : this.#tlb.select(key(context.mode, this.#fetchViewer));
+    this.#dataBank = this.#tlb.select(context.dataKey);
+    this.#fetchBank = context.fetchKey === context.dataKey ? this.#dataBank : this.#tlb.select(context.fetchKey);
     const { u32 } = this.memory;
     u32[at.READ_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.load);
     u32[at.WRITE_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.store);
@@ -244,9 +216,16 @@ export class Hart implements Environment {
       switch (code) {
         case at.EXIT_BUDGET:
           return STOP.budget;
-        case at.EXIT_FETCH:
-          if (!this.#fillFetch()) return STOP.trap;
+        case at.EXIT_FETCH: {
+          const filled = this.#fillFetch();
+          if (filled === "trap") return STOP.trap;
+          if (filled === "page") break;
+          const before = this.position.step;
+          const stop = this.#runReference(1);
+          if (stop !== STOP.budget) return stop;
+          remaining -= this.position.step - before;
           break;
+        }
         case at.EXIT_HOT:
           this.#jit?.note(u32[at.EXIT_SLOT >>> 2]!, this.position.step);
           if (this.#jit?.due(this.position.step) === true) this.#jit.compile();
@@ -337,11 +316,15 @@ export class Hart implements Environment {
     current.rs2 = u8[slot + 3]!;
     const word = i32[(slot + 4) >>> 2]!;
     current.imm = word >> 8;
-    const byte = this.memory.linear(this.decoded.physicalOf(slot));
+    current.length = u8[slot + 4]! >>> 2;
+    current.forget();
+  }
+  /** The bits of the instruction at the slot that the core left at. */
+  #bitsAtSlot(): number {
+    const { u8, u32 } = this.memory;
+    const byte = this.memory.linear(this.decoded.physicalOf(u32[at.EXIT_SLOT >>> 2]!));
     const low = u8[byte]! | (u8[byte + 1]! << 8);
-    const wide = (low & 3) === 3;
-    current.length = wide ? 4 : 2;
-    current.bits = wide ? (low | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >>> 0 : low;
+    return (low & 3) === 3 ? (low | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >>> 0 : low;
   }
 
   #dispatch(): Stop {
@@ -437,6 +420,10 @@ export class Hart implements Environment {
       const wide = (low & 3) === 3;
       const before = this.position.step;
       const straddles = wide && (pc & 4095n) === 4094n;
+      if (wide && !straddles && this.#protection?.allows(physical + 2, 2, ACCESS.fetch, this.#context.mode) === false) {
+        const behind = BigInt.asUintN(64, pc + 2n);
+        return this.#trap(CAUSE.fetchAccess, Number(behind & 0xffff_ffffn), Number(behind >> 32n));
+      }
       const stop = straddles
         ? this.#straddle()
         : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0);
@@ -463,7 +450,11 @@ export class Hart implements Environment {
     } else {
       const { root } = this.#context;
       if (!canonical(root, high)) return PAGE_FAULT;
-      const leaf = this.#leaf(pageOf(root, low, high), access, fetch ? this.#fetchViewer : this.#dataViewer);
+      const leaf = this.#leaf(
+        pageOf(root, low, high),
+        access,
+        fetch ? this.#context.fetchViewer : this.#context.dataViewer,
+      );
       if (leaf < 0) return leaf;
       physical = physicalOf(leaf, this.translations.level, low, high);
     }
@@ -496,20 +487,25 @@ export class Hart implements Environment {
     this.translations.level = level;
     return found;
   }
-  /** @returns Whether the fetch at pc can go on; if not, the trap is set. */
-  #fillFetch(): boolean {
+  /**
+   * @returns `page` where the fetch at pc can go on; `one` where only some of the page may be fetched, so that each instruction needs a look
+   * of its own; or `trap`, which is then set.
+   */
+  #fillFetch(): "page" | "one" | "trap" {
     const [low, high] = [this.pcLow, this.pcHigh];
     const physical = this.#translate(low, high, ACCESS.fetch, 2);
     const fault = physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE;
     if (physical < 0 || !this.memory.holds(physical, 2)) {
       this.#trap(fault[ACCESS.fetch], low, high);
-      return false;
+      return "trap";
     }
+    const { mode } = this.#context;
+    if (this.#protection?.allows(physical - (physical % 4096), 4096, ACCESS.fetch, mode) === false) return "one";
     const frame = this.memory.frame(physical);
     // Its stores must be seen from now on.
     if (!this.decoded.holds(frame)) this.#tlb.flushWrites();
     this.#tlb.fill(this.#fetchBank, ACCESS.fetch, low, high, this.decoded.slots(frame));
-    return true;
+    return "page";
   }
   /** @returns Whether the access can be tried again in wasm; if not, the instruction is the evaluator's. */
   #fillData(access: typeof ACCESS.load | typeof ACCESS.store): boolean {

@@ -13,7 +13,7 @@ import { CSRS, csrsOf } from "../isa/csr.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { Profile } from "../isa/profile.ts";
-import type { Current } from "./hart.ts";
+import type { Current } from "./current.ts";
 import * as at from "./layout.ts";
 import type { MachineMemory } from "./memory.ts";
 import type { Position } from "./position.ts";

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { CSRS, csrByName, csrByNumber, STATUS } from "./csr.ts";
+import { CSRS, csrByName, csrByNumber, csrsOf, STATUS } from "./csr.ts";
+import { extended, strict, svadu } from "./profile.ts";
 
 describe("the CSRs", () => {
   test("have a number and a name each, and are found by both", () => {
     expect(new Set(CSRS.map(({ number }) => number)).size).toBe(CSRS.length);
     expect(new Set(CSRS.map(({ name }) => name)).size).toBe(CSRS.length);
     for (const csr of CSRS) expect([csrByNumber(csr.number), csrByName(csr.name)]).toEqual([csr, csr]);
-    expect([csrByNumber(0x3a1), csrByNumber(0x14d), csrByName("hstatus")]).toEqual([undefined, undefined, undefined]);
+    expect([csrByNumber(0x3a1), csrByNumber(0x14e), csrByName("hstatus")]).toEqual([undefined, undefined, undefined]);
   });
 
   test("are reached from the mode, and written, as their number says", () => {
@@ -71,13 +72,32 @@ describe("the CSRs", () => {
   test("take only modes of satp and of trap vectors that there are", () => {
     const legal = (name: string, value: bigint) => csrByName(name)!.legal!(value);
     const modes = Array.from({ length: 16 }, (_, mode) => mode).filter((mode) => legal("satp", BigInt(mode) << 60n));
-    expect(modes).toEqual([0, 8]);
+    expect(modes).toEqual([0, 8, 9]);
     expect([0x8000_0000n, 0x8000_0001n, 0x8000_0002n, 0x8000_0003n].map((value) => legal("stvec", value))).toEqual([
       true,
       true,
       false,
       false,
     ]);
+  });
+
+  test("exist, and can be written, as the extensions have it", () => {
+    const found = (extensions: readonly string[], name: string) => csrsOf(extensions).find((csr) => csr.name === name);
+    const bare = ["i", "m", "a", "f", "d", "c"];
+    expect(csrsOf(bare).length).toBe(CSRS.length - 1);
+    expect(found(bare, "stimecmp")).toBeUndefined();
+    expect(found(strict.extensions, "stimecmp")).toMatchObject({
+      number: 0x14d,
+      mode: "supervisor",
+      reset: 2n ** 64n - 1n,
+    });
+    const writable = (extensions: readonly string[]) =>
+      ["menvcfg", "senvcfg"].map((name) => found(extensions, name)!.writable);
+    expect(writable(bare)).toEqual([0x1n, 0x1n]);
+    expect(writable(strict.extensions)).toEqual([0x8000_0000_0000_0001n, 0x1n]);
+    expect(writable(extended.extensions)).toEqual([0x8000_0000_0000_00f1n, 0xf1n]);
+    expect(writable(svadu.extensions)).toEqual([0xa000_0000_0000_00f1n, 0xf1n]);
+    expect(writable([...bare, "zicboz"])).toEqual([0x81n, 0x81n]);
   });
 
   test("are sensitive unless any mode may use them and they tell nothing", () => {

@@ -54,7 +54,11 @@ const rows: { extension: string; pattern: Pattern; unbound: Unbound }[] = [];
 // The types have done their work by here: each function fits its row, and is given the operands of every row.
 function add<T extends Table>(extension: string, table: T, semantics: Semantics<T>): void {
   for (const mnemonic of Object.keys(table)) {
-    rows.push({ extension, pattern: compile(mnemonic, table[mnemonic]!), unbound: semantics[mnemonic] as unknown as Unbound });
+    rows.push({
+      extension,
+      pattern: compile(mnemonic, table[mnemonic]!),
+      unbound: semantics[mnemonic] as unknown as Unbound,
+    });
   }
 }
 

@@ -47,7 +47,19 @@ export interface Profile {
 }
 
 const BASE = ["i", "m", "a", "f", "d", "c"] as const;
-const EXTENDED = ["zicbom", "zicboz", "zicntr", "zicsr", "zifencei", "zihpm", "zawrs", "zba", "zbb", "zbs", "sstc"] as const;
+const EXTENDED = [
+  "zicbom",
+  "zicboz",
+  "zicntr",
+  "zicsr",
+  "zifencei",
+  "zihpm",
+  "zawrs",
+  "zba",
+  "zbb",
+  "zbs",
+  "sstc",
+] as const;
 
 /** The specification to the letter: every sensitive instruction is privileged. A step is 10 ns of guest time. */
 export const strict: Profile = {

@@ -76,6 +76,7 @@ function readSyntax({ fields, effects, immediate }: Instruction): readonly Opera
     const source: Operand[] = has("zimm5") ? [{ kind: "immediate", name: "zimm5" }] : register("rs1");
     return [...register("rd"), { kind: "csr", name: "imm" }, ...source];
   }
+  if (effects.block !== undefined) return [{ kind: "address", base: "rs1" }];
   if (effects.branches) return [...register("rs1"), ...register("rs2"), { kind: "target", name: "imm" }];
   if (effects.jumps) return [...register("rd"), has("rs1") ? memory : { kind: "target", name: "imm" }];
   if (effects.loads || effects.stores) {

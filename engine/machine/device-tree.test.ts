@@ -41,6 +41,12 @@ test("what was written is read back, values as raw bytes", () => {
   expect(nodeAt(read, "/soc/nothing")).toBeUndefined();
 });
 
+test("cells are big-endian, and 64-bit numbers two of them", () => {
+  expect(node("", { a: cells64(0x1234_5678_9abc_def0n) }).properties.get("a")).toEqual(
+    Uint8Array.of(0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0),
+  );
+});
+
 test("any tree is read back as it was written, and what follows a blob is ignored", () => {
   const name = fc.stringMatching(/^[a-z#,@0-9-]{1,20}$/);
   const bytes = fc.uint8Array({ maxLength: 20 });

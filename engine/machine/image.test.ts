@@ -105,6 +105,7 @@ describe("ELF64", () => {
       elf([{ physical: 0x8020_0000n, virtual, bytes: CODE }], virtual + 4n, [["tohost", virtual + 6n]]),
     );
     expect(image.entry).toBe(0x8020_0004n);
+    expect(image.physical(virtual)).toBe(0x8020_0000n);
     expect(image.physical(virtual + 7n)).toBe(0x8020_0007n);
     expect(image.physical(virtual + 8n)).toBeUndefined();
     expect(image.physical(virtual - 1n)).toBeUndefined();
@@ -285,6 +286,22 @@ describe("ELF64", () => {
     expect(() => load(file)).toThrow(`Cannot load a.out as ${message}`);
   });
 
+  test("segments may touch", () => {
+    const file = elf(
+      [
+        { physical: 0x8000_0000n, bytes: CODE },
+        { physical: 0x8000_0008n, bytes: CODE },
+      ],
+      0x8000_0008n,
+    );
+    expect(load(file).end).toBe(0x8000_0010n);
+  });
+
+  test("a symbol that is cut off by the end of its table is none", () => {
+    expect(load(good).symbols.get("main")).toBe(1n);
+    expect(load(patched(sections + 64 + 32, 64, BigInt(2 * SYMBOL_BYTES - 1))).symbols.size).toBe(0);
+  });
+
   test("a symbol whose name lies outside the names has none", () => {
     const symbol = sections - SYMBOL_BYTES;
     expect(load(patched(symbol, 32, 0xffff_ffffn)).symbols.size).toBe(0);
@@ -359,6 +376,10 @@ describe("RISC-V Image (boot-image-header.rst)", () => {
     expect(() => load(file)).toThrow(`Cannot load a.out as ${message}`);
   });
 
+  test("a file of a header alone is one", () => {
+    expect(load(image({}).slice(0, 64)).kind).toBe("image");
+  });
+
   test("a header that is cut is raw bytes", () => {
     expect(load(image({}).slice(0, 63)).kind).toBe("raw");
   });
@@ -396,6 +417,11 @@ describe("placing boot data", () => {
   test("where RAM is small, a page boundary has to do", () => {
     const small = { base: 0x8000_0000n, size: 0x10_0000 };
     expect(placeBootData(small, 0x8000_1000n, 3000)).toEqual({ deviceTree: 0x800f_f000n });
+  });
+
+  test("the device tree may follow the kernel at once", () => {
+    expect(placeBootData(RAM, 0x80e0_0000n, 3000).deviceTree).toBe(0x80e0_0000n);
+    expect(placeBootData(RAM, 0x80e0_0001n, 3000).deviceTree).toBe(0x80ff_f000n);
   });
 
   test("nothing is put over the kernel, its zeroed part included", () => {

@@ -76,8 +76,13 @@ export class Machine {
     this.inputAt(this.time, bytes);
     this.#platform.schedule.fire();
   }
-  /** Puts bytes into the console's receive path when guest time reaches `time`, as a recording says. */
+  /**
+   * Puts bytes into the console's receive path when guest time reaches `time`, as a recording says.
+   *
+   * @throws {RangeError} If `time` is no whole number.
+   */
   inputAt(time: number, bytes: Uint8Array): void {
+    if (!Number.isInteger(time)) throw new RangeError(`Cannot take input as guest time is a whole number: ${time}`);
     this.#platform.inputAt(time, bytes);
   }
   /** Inputs given by {@link inputAt} that have not come due. */
@@ -88,9 +93,13 @@ export class Machine {
   /**
    * Runs to exactly `until` steps, or to the guest's end, or to what stops it.
    *
+   * @param until A whole number, or infinity.
    * @returns `waiting` where the guest waits for an interrupt that nothing will raise: only input can go on from there.
+   * @throws {RangeError} If `until` is no whole number.
    */
   run(until: number): MachineStop {
+    if (!Number.isInteger(until) && until !== Number.POSITIVE_INFINITY)
+      throw new RangeError(`Cannot run as a stop must be a whole number of steps: ${until}`);
     const { position, schedule, guest } = this.#platform;
     const execution = this.#execution;
     execution.waiting = false;
@@ -167,6 +176,9 @@ export class Machine {
   /** @throws {RangeError} If the state is not one of this machine. */
   load(state: Uint8Array): void {
     restoreMachine(state, this.#platform, this.#execution);
+    // What stopped the run before says nothing about the state that is there now.
+    this.#execution.mark = -1;
+    this.#printed = false;
   }
 }
 

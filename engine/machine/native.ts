@@ -4,6 +4,7 @@
  * @module
  */
 import { KIND_NUMBER } from "../event/record.ts";
+import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { readProtection } from "../hart/pmp.ts";
@@ -21,6 +22,7 @@ export class Native implements Execution {
   waiting = false;
   mark = -1;
   readonly #platform: Platform;
+  readonly #contexts = new Contexts();
   #changed = true;
   #key = -1;
   #root = -2;
@@ -58,7 +60,7 @@ export class Native implements Execution {
     if (key === this.#key && root === this.#root) return;
     this.#key = key;
     this.#root = root;
-    hart.context = {
+    hart.context = this.#contexts.get(root, key, () => ({
       mode,
       dataMode,
       root,
@@ -66,7 +68,7 @@ export class Native implements Execution {
       mxr: (status & MXR) !== 0,
       float: (status & 0x6000) !== 0,
       updates: guest.updates,
-    };
+    }));
   }
 
   resume(budget: number): void {

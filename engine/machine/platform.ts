@@ -36,6 +36,9 @@ export interface ConsoleDevice {
 const STI = 5;
 const SSI = 1;
 
+/** Console output that is kept, which is all of it: a guest that prints more is stopped before the host runs out of memory. */
+const OUTPUT_LIMIT = 64 << 20;
+
 export class Platform {
   readonly memory: MachineMemory;
   readonly position: Position;
@@ -101,7 +104,12 @@ export class Platform {
   outputFrom(start: number): Uint8Array {
     return this.#output.subarray(start, this.#outputLength);
   }
+  /** Takes console output; the run ends where it would be more than 64 MiB. */
   print(bytes: Uint8Array): void {
+    if (this.#outputLength + bytes.length > OUTPUT_LIMIT) {
+      this.end ??= { reason: "stopped", code: 1, message: `the guest printed more than ${OUTPUT_LIMIT} bytes` };
+      return;
+    }
     if (this.#outputLength + bytes.length > this.#output.length) {
       const larger = new Uint8Array(2 * (this.#outputLength + bytes.length));
       larger.set(this.#output.subarray(0, this.#outputLength));

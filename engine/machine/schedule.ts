@@ -6,6 +6,12 @@
 import type { Position } from "../hart/position.ts";
 import type { Clock } from "./device.ts";
 
+/**
+ * The last guest time at which anything comes due. Idle can take a guest here at one step, and its steps from then on must stay exact:
+ * a double counts to 2^53.
+ */
+const LAST = 2 ** 52;
+
 export class Schedule {
   readonly #position: Position;
   readonly #deadlines: number[] = [];
@@ -20,7 +26,7 @@ export class Schedule {
   /**
    * Makes a clock for an owner. Owners must be added in the same order on every machine: it breaks ties.
    *
-   * @param action Called at the owner's deadline, which is then over.
+   * @param action Called at the owner's deadline, which is then over. What would come due beyond {@link LAST} never does.
    */
   clock(action: () => void): Clock {
     const owner = this.#actions.push(action) - 1;
@@ -28,7 +34,7 @@ export class Schedule {
     return {
       now: () => this.#position.time,
       schedule: (at) => {
-        this.#deadlines[owner] = at ?? Number.POSITIVE_INFINITY;
+        this.#deadlines[owner] = at === null || at > LAST ? Number.POSITIVE_INFINITY : at;
         this.#refresh();
       },
     };

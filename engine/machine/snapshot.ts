@@ -8,7 +8,7 @@
 import * as at from "../hart/layout.ts";
 import { PAGE_BYTES, RAM_BASE } from "../hart/memory.ts";
 import type { Execution } from "./execution.ts";
-import type { Platform } from "./platform.ts";
+import type { End, Platform } from "./platform.ts";
 
 const MAGIC = 0x5452_5331; // "TRS1"
 
@@ -70,6 +70,7 @@ export function saveMachine(platform: Platform, execution: Execution): Uint8Arra
     out.bytes(bytes);
   }
   out.bytes(platform.output);
+  out.view(Uint16Array.from(JSON.stringify(platform.end ?? null), (character) => character.charCodeAt(0)));
   // Only pages that are not all zero, each with its number.
   const frames: number[] = [];
   const pages: Uint8Array[] = [];
@@ -115,10 +116,11 @@ export function restoreMachine(state: Uint8Array, platform: Platform, execution:
   schedule.load(doubles());
   platform.inputs = Array.from({ length: doubles()[0]! }, () => ({ time: doubles()[0]!, bytes: reader.bytes() }));
   platform.restoreOutput(reader.bytes());
+  const end = JSON.parse(String.fromCharCode(...new Uint16Array(reader.bytes().buffer))) as End | null;
   memory.u8.fill(0, at.RAM, at.RAM + memory.guestBytes);
   for (const frame of words()) memory.u8.set(reader.bytes(), at.RAM + frame * PAGE_BYTES);
   memory.dirty.fill(1);
-  platform.end = undefined;
+  platform.end = end ?? undefined;
   hart.decoded.clear();
   hart.forget();
   execution.reset();

@@ -9,11 +9,13 @@
  */
 import { KIND_NUMBER } from "../event/record.ts";
 import { ACCESS_CAUSE, PAGE_CAUSE } from "../hart/access.ts";
+import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { ACCESS, type Access, PAGE_FAULT } from "../hart/paging.ts";
 import { MXR, SUM, USER } from "../hart/privileged.ts";
 import { pageOf, type Translations } from "../hart/translations.ts";
+import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import type { Execution } from "../machine/execution.ts";
 import type { Platform } from "../machine/platform.ts";
@@ -44,6 +46,7 @@ export class Vmm implements Execution {
   readonly #reasons = new Map<ExitReason, number>();
   /** Between an exit and the resume that follows it. */
   #exited = true;
+  readonly #contexts = new Contexts();
   #changed = true;
   #lastRoot = -1;
   #stuckAt = -1;
@@ -56,7 +59,11 @@ export class Vmm implements Execution {
     this.#on = technique.on;
     this.#memory = new GuestMemory(platform);
     this.shadow = new ShadowTables(platform.memory);
-    this.shadow.onDrop = () => platform.hart.fence();
+    this.shadow.onDrop = () => {
+      // The root in force went with the rest: nothing may run under it, or be filled into it.
+      this.#changed = true;
+      platform.hart.fence();
+    };
     this.#memory.translations.onDrop = () => this.shadow.drop();
     this.vcpu = new VirtualCpu(platform, this.#memory, (low, high) => this.#fence(low, high));
     platform.guest.onChange = () => {
@@ -82,8 +89,8 @@ export class Vmm implements Execution {
 
   reset(): void {
     this.shadow.drop();
-    this.#changed = true;
     this.#exited = true;
+    this.#stuckAt = -1;
   }
 
   /** sfence.vma of the guest: its translations, and every shadow of them. */
@@ -93,11 +100,9 @@ export class Vmm implements Execution {
     if (low === undefined) {
       this.#memory.translations.clear();
       entries = this.shadow.drop();
-      this.#changed = true;
     } else {
       if (this.#memory.translations.fence(low, high) > 0) {
         entries = this.shadow.drop();
-        this.#changed = true;
       } else {
         entries = this.shadow.dropPage(low, high);
         hart.fence(low, high);
@@ -108,9 +113,9 @@ export class Vmm implements Execution {
 
   /** Chooses the shadow root for what the guest is now, and puts the hart into user mode under it. */
   #apply(): void {
-    this.#changed = false;
     const { guest, hart } = this.#platform;
     if (!this.shadow.roomy) this.shadow.drop();
+    this.#changed = false;
     const { status, mode, root } = guest;
     const shadow = this.shadow.root({
       root,
@@ -122,7 +127,16 @@ export class Vmm implements Execution {
       this.#lastRoot = shadow;
       this.vcpu.work("root-switch");
     }
-    hart.context = { mode: USER, dataMode: USER, root: shadow, sum: false, mxr: false, float: guest.floatOn, updates: false };
+    const float = guest.floatOn;
+    hart.context = this.#contexts.get(shadow, float ? 1 : 0, () => ({
+      mode: USER,
+      dataMode: USER,
+      root: shadow,
+      sum: false,
+      mxr: false,
+      float,
+      updates: false,
+    }));
   }
 
   resume(budget: number): void {
@@ -163,7 +177,7 @@ export class Vmm implements Execution {
     const { hart, guest } = this.#platform;
     if (effects.block !== undefined && guest.permitsBlock(effects.block)) {
       // The VMM's envcfg is what the guest's is for its mode: what that permits needs no exit.
-      if (hart.evaluate() === STOP.trap) this.#trap();
+      if (hart.evaluate() === STOP.trap) this.#trap(effects.block);
       return;
     }
     switch (mnemonic) {
@@ -182,7 +196,8 @@ export class Vmm implements Execution {
     }
   }
 
-  #trap(): void {
+  /** @param block What the instruction does to a cache block, if it is one of those. */
+  #trap(block?: BlockKind): void {
     const { hart } = this.#platform;
     const { cause, valueLow, valueHigh } = hart;
     const access =
@@ -198,11 +213,17 @@ export class Vmm implements Execution {
       this.#exit({ reason: "exception" });
       return;
     }
-    this.#fault(access, valueLow, valueHigh);
+    // Only zeroing a block needs what a store needs; the fault is a store's in any case ("CMO Extensions", "Traps").
+    const needs = block === undefined || block === "zero" ? access : ACCESS.load;
+    this.#fault(needs, access, valueLow, valueHigh);
   }
 
-  /** A fault in the shadow: the guest's own, a device's access, or only a missing entry. */
-  #fault(access: Access, low: number, high: number): void {
+  /**
+   * A fault in the shadow: the guest's own, a device's access, or only a missing entry.
+   *
+   * @param access What must be permitted. @param blamed What the fault is said to be, if it is the guest's own.
+   */
+  #fault(access: Access, blamed: Access, low: number, high: number): void {
     const { memory, bus, hart, log, position } = this.#platform;
     const steps = this.#memory.walked.steps;
     const physical = this.#memory.translate(low, high, access);
@@ -211,10 +232,8 @@ export class Vmm implements Execution {
     if (physical >= 0 && memory.guestHolds(physical, 1)) {
       this.#note("page-fault");
       this.vcpu.work("walk-step", walked);
-      if (!this.shadow.roomy) {
-        this.shadow.drop();
-        this.#apply();
-      }
+      // Where the leaf replaced another, or the set was full, every root is gone.
+      if (this.#changed || !this.shadow.roomy) this.#apply();
       // A leaf that was read anew replaces the old one in every root.
       if (this.#memory.inserted) this.shadow.dropPage(low, high);
       // What the fill permits is what the data viewer may do, and what the fetch viewer may execute.
@@ -234,7 +253,7 @@ export class Vmm implements Execution {
     }
     this.#note("page-fault");
     this.vcpu.work("walk-step", walked);
-    this.vcpu.raise((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[access], low, high);
+    this.vcpu.raise((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[blamed], low, high);
     this.#carryOut({ reason: "page-fault", hidden: false });
   }
 

@@ -14,6 +14,7 @@ const SUM = 1n << 18n;
 const MXR = 1n << 19n;
 const MPRV = 1n << 17n;
 const FS = 3n << 13n;
+const TVM = 1n << 20n;
 
 /** UXL is 64 bits; SXL keeps its value. */
 const UXL = 2n << 32n;
@@ -34,7 +35,7 @@ function makeEnvironment(random: Seeded): Environment {
   for (const bit of [1n << 5n, 1n << 7n, 1n << 8n]) flag(bit, 50);
   const delegates = random.chance(50);
   if (!delegates) flag(1n << 22n, 40); // TSR would keep the S handler from returning.
-  flag(1n << 20n, 25); // TVM
+  flag(TVM, 25);
   flag(1n << 21n, 50); // TW
   return {
     mode,
@@ -69,25 +70,31 @@ const COMPUTING: readonly (readonly [number, Make])[] = [
   [2, system.privilegedUnit],
 ];
 
+/**
+ * Made only where it is known whether data accesses are translated: QEMU 7.2's order of an atomic's checks must not show, and with MPRV on
+ * its TLB still allows stores to code that it has fetched.
+ */
+const KNOWN: readonly (readonly [number, Make])[] = [
+  [3, units.reservationUnit],
+  [6, units.atomicUnit],
+  [1, system.rewriteUnit],
+];
+
 function makeSection(random: Seeded, windows: readonly Window[], environment: Environment): Section {
   const { mode } = environment;
   const paged = environment.translation !== "bare";
   let status: units.Situation["status"] = { sum: (environment.mstatus & SUM) !== 0n, mxr: (environment.mstatus & MXR) !== 0n };
   // In machine mode it is MPRV that decides, and a trap clears it.
   let translated: boolean | undefined = mode === 3 ? ((environment.mstatus & MPRV) !== 0n ? undefined : false) : paged;
+  const trapsFences = (environment.mstatus & TVM) !== 0n;
   const makes: (readonly [number, Make])[] = [...COMPUTING];
-  // With MPRV on, QEMU 7.2 still uses what its TLB holds of the code from before the mret that took MPP away.
-  if (translated !== undefined) makes.push([1, system.rewriteUnit]);
   if (paged) makes.push([mode === 3 ? 3 : 12, units.windowUnit]);
   if (mode === 3) makes.push([4, system.interruptUnit], [1, system.waitUnit]);
   if (mode === 1) makes.push([2, system.interruptUnit]);
   const made: Unit[] = [];
   for (let count = 30 + random.below(50); count > 0; count--) {
-    const situation: units.Situation = { random, windows, mode, translated, status };
-    // Atomics are made only where QEMU's order of checks cannot show.
-    const known = translated !== undefined;
-    const make = known && random.chance(9) ? random.pick([units.reservationUnit, units.atomicUnit, units.atomicUnit]) : random.weighted(makes);
-    made.push(make(situation));
+    const make = translated !== undefined && random.chance(10) ? random.weighted(KNOWN) : random.weighted(makes);
+    made.push(make({ random, windows, mode, translated, status, trapsFences }));
     if (make === system.csrUnit && mode !== 0) {
       status = undefined;
       if (mode === 3) translated = undefined;
@@ -100,7 +107,7 @@ function makeSection(random: Seeded, windows: readonly Window[], environment: En
     [1, units.wildJumpUnit],
     [mode === 0 ? 0 : 2, system.returnUnit],
   ]);
-  if (end !== undefined) made.push(end({ random, windows, mode, translated, status }));
+  if (end !== undefined) made.push(end({ random, windows, mode, translated, status, trapsFences }));
   return { environment, units: made };
 }
 

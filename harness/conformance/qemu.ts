@@ -15,7 +15,7 @@ import { RAM_BYTES } from "./memory-map.ts";
 import { QemuLog } from "./qemu-log.ts";
 
 const QEMU = "qemu-system-riscv64";
-const CPU = "rv64,h=off,zba=off,zbb=off,zbc=off,zbs=off,sstc=off,pmu-num=29,x-smaia=on";
+const CPU = "rv64,h=off,zba=off,zbb=off,zbc=off,zbs=off,sstc=off,pmu-num=29,x-smaia=on,x-ssaia=on";
 
 /** @returns QEMU's version, for example `7.2.22`, or undefined where it is not installed. */
 export function qemuVersion(): string | undefined {

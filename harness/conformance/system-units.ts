@@ -247,8 +247,8 @@ export function returnUnit({ random, mode }: Situation): Unit {
   const supervisor = mode === 1 || random.chance(30);
   const [epc, status, name] = supervisor ? (["sepc", "sstatus", "sret"] as const) : (["mepc", "mstatus", "mret"] as const);
   const previous = supervisor ? 1 << 8 : 3 << 11;
-  // QEMU 7.2's sret leaves MPRV as it is.
-  const noMprv = mode === 3 && supervisor ? [...number(base, 1 << 17), item("csrrc", { rd: 0, rs1: base, imm: numberOf("mstatus") })] : [];
+  // QEMU 7.2's returns leave MPRV as it is.
+  const noMprv = mode === 3 ? [...number(base, 1 << 17), item("csrrc", { rd: 0, rs1: base, imm: numberOf("mstatus") })] : [];
   return [
     ...noMprv,
     ...number(base, previous),

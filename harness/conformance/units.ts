@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { COMPRESSED_PATTERNS, type CompressedPattern, findCompressed, INSTRUCTIONS, type Instruction } from "../../engine/mod.ts";
+import { COMPRESSED_PATTERNS, type CompressedPattern, findCompressed, INSTRUCTIONS, type Instruction, strict } from "../../engine/mod.ts";
 import { DATA, DATA_BYTES, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES, STORE_FROM, STORE_TO, STRADDLING } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, lowerOf, number, type Place, type Probe, shifted, type Unit, upper, word } from "./program.ts";
 import type { Seeded } from "./seeded.ts";
-import { landing, permitted, type Window } from "./windows.ts";
+import { isUserCode, landing, permitted, type Window } from "./windows.ts";
 
 /** What generation knows of the state that a unit will run in. */
 export interface Situation {
@@ -17,6 +17,8 @@ export interface Situation {
   readonly mode: 0 | 1 | 3;
   /** Whether data accesses are translated; undefined where that depends on what ran before. */
   readonly translated: boolean | undefined;
+  /** TVM: a supervisor may not fence. */
+  readonly trapsFences: boolean;
   /** SUM and MXR, or undefined once the section may have changed them. */
   readonly status: { readonly sum: boolean; readonly mxr: boolean } | undefined;
 }
@@ -25,13 +27,15 @@ const isMemory = ({ effects }: Instruction) => (effects.loads || effects.stores)
 const isAtomic = ({ mnemonic }: Instruction) => mnemonic.startsWith("amo");
 const isControl = ({ effects }: Instruction) =>
   effects.jumps || effects.branches || effects.csr !== undefined || effects.system !== undefined;
+/** What the compared machine has. */
+const ROWS = INSTRUCTIONS.filter(({ extension }) => strict.extensions.includes(extension));
 /** Rows that neither access memory nor change the flow; the pad has no step of its own, so QEMU cannot be asked about it. */
-const PLAIN = INSTRUCTIONS.filter((row) => !isMemory(row) && !row.effects.reserves && !isControl(row) && row.mnemonic !== "pad");
+const PLAIN = ROWS.filter((row) => !isMemory(row) && !row.effects.reserves && !isControl(row) && row.mnemonic !== "pad");
 const FLOAT = PLAIN.filter(({ effects }) => effects.dirties !== undefined);
 const INTEGER = PLAIN.filter(({ effects }) => effects.dirties === undefined);
-const MEMORY = INSTRUCTIONS.filter((row) => isMemory(row) && !isAtomic(row));
-const ATOMIC = INSTRUCTIONS.filter(isAtomic);
-const BRANCHES = INSTRUCTIONS.filter(({ effects }) => effects.branches);
+const MEMORY = ROWS.filter((row) => isMemory(row) && !isAtomic(row));
+const ATOMIC = ROWS.filter(isAtomic);
+const BRANCHES = ROWS.filter(({ effects }) => effects.branches);
 const plainCompressed = COMPRESSED_PATTERNS.filter(({ instruction }) => !isMemory(instruction) && !isControl(instruction));
 const memoryCompressed = COMPRESSED_PATTERNS.filter(({ instruction }) => isMemory(instruction));
 
@@ -295,15 +299,20 @@ export function atomicUnit({ random, windows, mode, translated, status }: Situat
 // ---- at the end of a section ----
 
 /** Runs code in a window, which comes back if it can be run. */
-export function fetchUnit({ random, windows, mode, translated }: Situation): Unit {
-  const window = random.pick(translated === true ? windows : windows.filter(({ address }) => address < 2 ** 34));
+export function fetchUnit({ random, windows, mode, translated, trapsFences }: Situation): Unit {
+  // A supervisor's load of a user page, SUM permitting, makes QEMU 7.2's TLB let it be fetched from as well: such pages need a fence first.
+  const isOpen = ({ flags }: Window) => mode === 1 && translated === true && isUserCode(flags);
+  const window = random.pick(
+    windows.filter((candidate) => (translated === true || candidate.address < 2 ** 34) && !(trapsFences && isOpen(candidate))),
+  );
+  const fence = isOpen(window) ? [item("sfence.vma", { rs1: 0, rs2: 0 })] : [];
   const probe = mode !== 3 && translated === true ? probeOf(window, "fetch") : undefined;
   const straddling = random.chance(20);
   const rd = straddling ? 1 : random.other();
   const base = random.other();
   const offset = straddling ? STRADDLING - 2047 : landing(rd);
   const items = windowBase(base, window, straddling ? 2047 : 0);
-  return [...items, { ...item("jalr", { rd, rs1: base, imm: offset }), ...(probe === undefined ? {} : { probe }) }];
+  return [...fence, ...items, { ...item("jalr", { rd, rs1: base, imm: offset }), ...(probe === undefined ? {} : { probe }) }];
 }
 
 /** Jumps to where nothing is. */

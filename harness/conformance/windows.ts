@@ -137,6 +137,9 @@ function landings(): Uint8Array {
 /** Offset in a window of a landing that returns through a register other than x0. */
 export const landing = (register: number): number => 8 * register;
 
+/** Whether a leaf is user code. */
+export const isUserCode = (flags: number | undefined): boolean => flags !== undefined && (flags & (U | X)) === (U | X);
+
 /** Whether an access is permitted, by the leaf alone; undefined where the window has no leaf. */
 export function permitted(window: Window, access: "load" | "store" | "fetch", as: { readonly mode: 0 | 1; readonly sum: boolean; readonly mxr: boolean }): boolean {
   const { flags } = window;
