@@ -4,7 +4,7 @@
  * @module
  */
 import { attachBoard } from "./boards/build.ts";
-import { buildDeviceTree, describeHart, VIRT } from "./boards/virt.ts";
+import { buildDeviceTree, chosenProperties, describeHart, VIRT } from "./boards/virt.ts";
 import { Log } from "./event/log.ts";
 import { Hart, type Tier } from "./hart/hart.ts";
 import * as at from "./hart/layout.ts";
@@ -12,9 +12,9 @@ import { MachineMemory, RAM_BASE } from "./hart/memory.ts";
 import { Position } from "./hart/position.ts";
 import { CSR, MACHINE, Privileged, SUPERVISOR } from "./hart/privileged.ts";
 import { Translations } from "./hart/translations.ts";
-import type { Profile } from "./isa/profile.ts";
+import { leakNames, type Profile } from "./isa/profile.ts";
 import { Bus } from "./machine/bus.ts";
-import { readDeviceTree, writeDeviceTree } from "./machine/device-tree.ts";
+import { readDeviceTree, withProperties, writeDeviceTree } from "./machine/device-tree.ts";
 import { type Image, ImageError, loadImage, placeBootData } from "./machine/image.ts";
 import { Machine } from "./machine/machine.ts";
 import { Native } from "./machine/native.ts";
@@ -32,7 +32,7 @@ export interface MachineConfig {
   readonly initrd?: Uint8Array;
   /** The kernel's command line. */
   readonly append?: string;
-  /** A device tree blob in place of the board's own. */
+  /** A device tree blob in place of the board's own. Its /chosen is told of `append` and `initrd`, where those are given. */
   readonly dtb?: Uint8Array;
   /** Runs first, in machine mode, from the start of RAM. */
   readonly firmware?: Uint8Array;
@@ -46,6 +46,8 @@ export interface MachineConfig {
   readonly machineMode: boolean;
   readonly profile: Profile;
   readonly technique: Technique;
+  /** Runs the technique even where the profile lacks what it requires, to watch it fail. */
+  readonly unsound?: boolean;
   /** Whether events are kept. Nothing about the run depends on it. */
   readonly logging: boolean;
   readonly tier?: Tier;
@@ -64,9 +66,27 @@ const PAYLOAD_BASE = 0x8020_0000n;
 export function createMachine(config: MachineConfig): Machine {
   const { technique, profile } = config;
   const virtualized = technique.on !== undefined;
-  if (config.machineMode && virtualized) {
+  if ((config.machineMode || config.firmware !== undefined) && virtualized) {
+    const what = config.machineMode ? "a machine-mode guest" : "firmware";
     throw new RangeError(
-      `Cannot run a machine-mode guest under ${technique.name} as only the bare machine has a machine mode: use --technique native`,
+      `Cannot run ${what} under ${technique.name} as only the bare machine has a machine mode: use --technique native`,
+    );
+  }
+  const leaks = [...Object.keys(profile.leaks.csrs), ...profile.leaks.nops];
+  if (technique.requires.includes("all-sensitive-trap") && leaks.length > 0) {
+    throw new RangeError(
+      `Cannot run ${technique.name} as it requires that every sensitive instruction traps in user mode: on profile ${profile.name}, ${leaks.join(", ")} do not`,
+    );
+  }
+  if (!Number.isInteger(config.rtcSeconds)) {
+    throw new RangeError(
+      `Cannot make a machine as its clock starts at a whole number of seconds: ${config.rtcSeconds}`,
+    );
+  }
+  const leaks = leakNames(profile);
+  if (technique.requires.includes("all-sensitive-trap") && leaks.length > 0 && config.unsound !== true) {
+    throw new RangeError(
+      `Cannot run ${technique.name} on ${profile.name} as it requires that all sensitive instructions trap: ${leaks.join(", ")} do not; use --technique rewriting:trap, or --unsound to watch it fail`,
     );
   }
   const memory = new MachineMemory(config.memoryBytes, virtualized ? VMM_BYTES : 0);
@@ -96,13 +116,14 @@ export function createMachine(config: MachineConfig): Machine {
     machineMode: config.machineMode || config.firmware !== undefined,
   });
   attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
-  boot(config, platform);
+  const images = boot(config, platform);
+  if (config.machineMode) watchToHost(platform, images);
   const execution = virtualized ? new Vmm(platform, technique) : new Native(platform);
   return new Machine(platform, execution);
 }
 
 /** Loads images and device tree, and puts the hart where firmware, or the reset, leaves it. */
-function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platform): void {
+function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platform): readonly Image[] {
   const ram = { base: BigInt(RAM_BASE), size: config.memoryBytes };
   const inMachineMode = machineMode || config.firmware !== undefined;
   const images: Image[] = [];
@@ -128,8 +149,12 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
   for (const image of images)
     for (const { address, bytes } of image.segments) memory.view(Number(address), bytes.length).set(bytes);
 
+  const given = config.dtb === undefined ? undefined : readDeviceTree(config.dtb);
   const tree = (initrd?: { readonly start: bigint; readonly end: bigint }): Uint8Array => {
-    if (config.dtb !== undefined) return config.dtb;
+    if (config.dtb !== undefined && given !== undefined) {
+      if (initrd === undefined && config.append === undefined) return config.dtb;
+      return writeDeviceTree(withProperties(given, "/chosen", chosenProperties(config.append, initrd)));
+    }
     return writeDeviceTree(
       buildDeviceTree(VIRT, {
         memoryBytes: config.memoryBytes,
@@ -140,7 +165,6 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
       }),
     );
   };
-  if (config.dtb !== undefined) readDeviceTree(config.dtb);
   const size = tree(config.initrd === undefined ? undefined : { start: 0n, end: 0n }).length;
   const places = placeBootData(ram, end, size, config.initrd?.length);
   const blob = tree(places.initrd);
@@ -165,4 +189,33 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
     guest.write(CSR.pmpcfg0, 0x1f, 0);
   }
   memory.u32[at.FLOAT_DIRTY >>> 2] = 0;
+  return images;
+}
+
+/**
+ * Ends the run where a bare-metal program stores its result into the doubleword that its symbol `tohost` names, as those of riscv-tests do:
+ * 1 is success, (n << 1) | 1 says that test case n failed. Zero is no result: programs clear the upper half on its own.
+ *
+ * Left out: the calls to a host that even values make.
+ * Source: riscv-test-env, `p/riscv_test.h` and `p/link.ld`.
+ */
+function watchToHost(platform: Platform, images: readonly Image[]): void {
+  const { memory, hart } = platform;
+  for (const image of images) {
+    const symbol = image.symbols.get("tohost");
+    if (symbol === undefined) continue;
+    const physical = Number(image.physical(symbol) ?? symbol);
+    if (!memory.guestHolds(physical, 8)) {
+      throw new ImageError(`Cannot watch tohost as it must lie in RAM: it is 0x${symbol.toString(16)}`);
+    }
+    hart.watch(physical, () => {
+      const value = memory.read(physical, 8);
+      if (value === 0n) return;
+      const code = Math.min(Number(value >> 1n), Number.MAX_SAFE_INTEGER);
+      const failed =
+        (value & 1n) !== 0n ? `test case ${code} failed` : `the guest left 0x${value.toString(16)} in tohost`;
+      platform.end ??= { reason: "tohost", code, ...(value === 1n ? {} : { message: failed }) };
+    });
+    return;
+  }
 }

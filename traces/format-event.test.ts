@@ -69,6 +69,8 @@ const LINES: readonly (readonly [Event, string])[] = [
   ],
   [{ ...stamp, kind: "shadow.drop", cause: "sfence.vma", entries: 9 }, "shadow.drop  sfence.vma  9 entries"],
   [{ ...stamp, kind: "device.path", device: "uart", path: "emulated" }, "device.path  uart  emulated"],
+  [{ ...stamp, kind: "patch", page: 0x8020_1000n, sites: 12 }, "patch  page 0x80201000  12 sites"],
+  [{ ...stamp, kind: "leak", mode: 1, pc: 0x1044n, bits: 0x1000_2573 }, "leak  in S  pc 0x1044  bits 0x10002573"],
 ];
 
 describe("an event in words", () => {

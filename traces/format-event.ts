@@ -106,6 +106,8 @@ const DETAILS: Fold<string> = {
   "shadow.fill": ({ root, address, level }) => `root ${root}  address ${hex(address)}  level ${level}`,
   "shadow.drop": ({ cause, entries }) => `${cause}  ${entries} entries`,
   "device.path": ({ device, path }) => `${device}  ${path}`,
+  patch: ({ page, sites }) => `page ${hex(page)}  ${sites} sites`,
+  leak: (leak) => `in ${mode(leak.mode)}  pc ${hex(leak.pc)}  bits ${hex(leak.bits)}`,
 };
 
 /** An event in one line: `guest.trap  ecall from U  pc 0x10a3c  value 0x0  U to S  at step 1,204,331`. */

@@ -91,6 +91,19 @@ export const RNG_SEED: readonly number[] = [
   0x7472_6170, 0x6c69_6e65, 0x2065_6e74, 0x726f_7079, 0x2069_7320, 0x636f_6e73, 0x7461_6e74, 0x2121_2121,
 ];
 
+/** What a kernel's command line and initial RAM disk add to /chosen. */
+export function chosenProperties(
+  append: DeviceTreeOptions["append"],
+  initrd: DeviceTreeOptions["initrd"],
+): Readonly<Record<string, string | number[]>> {
+  return {
+    ...(append === undefined ? {} : { bootargs: append }),
+    ...(initrd === undefined
+      ? {}
+      : { "linux,initrd-start": cells64(initrd.start), "linux,initrd-end": cells64(initrd.end) }),
+  };
+}
+
 const HART_INTERRUPTS = 1;
 const PLIC = 2;
 const TEST_FINISHER = 3;
@@ -116,10 +129,7 @@ export function buildDeviceTree(board: Board, options: DeviceTreeOptions): Devic
 
   return node("", { "#address-cells": [2], "#size-cells": [2], compatible: "riscv-virtio", model: "trapline,virt" }, [
     node("chosen", {
-      ...(append === undefined ? {} : { bootargs: append }),
-      ...(initrd === undefined
-        ? {}
-        : { "linux,initrd-start": cells64(initrd.start), "linux,initrd-end": cells64(initrd.end) }),
+      ...chosenProperties(append, initrd),
       "rng-seed": RNG_SEED,
       "stdout-path": `/soc/${at("serial", board.uart.address)}`,
     }),

@@ -50,7 +50,7 @@ export const EVENTS = {
 
   /** The guest left deprivileged execution. Exactly one `vmm.resume` follows before the next `vmm.exit`. */
   "vmm.exit": { stream: "machine", fields: { reason: "name", pc: "u64", bits: "u32" } },
-  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, inject, copy. */
+  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch. */
   "vmm.work": { stream: "machine", fields: { work: "name", count: "u32" } },
   /** The VMM made the guest take a trap (bit 31 of `cause`: an interrupt). */
   "vmm.inject": { stream: "machine", fields: { cause: "u32", pc: "u64" } },
@@ -62,6 +62,10 @@ export const EVENTS = {
   "shadow.drop": { stream: "machine", fields: { cause: "name", entries: "u32" } },
   /** How a device access was carried out: native, emulated. */
   "device.path": { stream: "machine", fields: { device: "name", path: "name" } },
+  /** The VMM copied a page of the guest's code, at guest-physical `page`; `sites` halfwords of the copy trap. */
+  patch: { stream: "machine", fields: { page: "u64", sites: "u32" } },
+  /** A sensitive instruction ran in real user mode without a trap, as the machine's profile lets it; `mode` is the guest's. */
+  leak: { stream: "machine", fields: { mode: "u32", pc: "u64", bits: "u32" } },
 } as const satisfies Record<string, EventRow>;
 
 export type EventKind = keyof typeof EVENTS;

@@ -53,6 +53,11 @@ export class Log {
     this.#words = new Uint32Array(options.enabled ? FIRST_WORDS : 0);
   }
 
+  /** Words that the next drain gives. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Names by number, in the order in which they were first asked for. */
   get names(): readonly string[] {
     return this.#names;

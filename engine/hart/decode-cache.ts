@@ -42,6 +42,8 @@ export class DecodeCache {
   readonly #compiled = new Uint8Array(at.DECODE_POOL_PAGES);
   /** Called when slots that a fetch TLB may point at are gone. */
   onRelease: () => void = () => {};
+  /** Called with the bytes of every change that {@link written} is told of, for whoever else keeps something made from code. */
+  onWritten: (physical: number, length: number) => void = () => {};
 
   /** The machine's decoder. */
   readonly decodeAt: DecodeAt;
@@ -110,6 +112,7 @@ export class DecodeCache {
 
   /** Bytes of RAM changed: their slots, and that of an instruction which began before them, are decoded anew. */
   written(physical: number, length: number): void {
+    this.onWritten(physical, length);
     const last = this.#memory.frame(physical + length - 1);
     for (let frame = this.#memory.frame(physical); frame <= last; frame++) {
       if (this.#pageOf[frame]! < 0) continue;

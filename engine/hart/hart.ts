@@ -383,20 +383,31 @@ export class Hart implements Environment {
       return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
     }
   }
-  /** Carries out one instruction from its halves, or stops for what its owner must decide. */
-  #single(low: number, high: number): Stop {
+  /**
+   * Makes the instruction of two halves the current one, for an owner that has read them itself; `high` may be anything behind a compressed one.
+   *
+   * @returns undefined where it is illegal: only its bits and length are then known.
+   */
+  decode(low: number, high: number): Decoded | undefined {
     const current = this.current;
     const wide = (low & 3) === 3;
     current.length = wide ? 4 : 2;
     current.bits = wide ? (low | (high << 16)) >>> 0 : low;
     const decoded = this.decoded.decodeAt(low, high);
-    if (decoded === undefined) return this.#illegal();
+    if (decoded === undefined) return undefined;
     current.op = decoded.instruction.op;
     current.rd = decoded.rd;
     current.rs1 = decoded.rs1;
     current.rs2 = decoded.rs2;
     current.imm = decoded.imm;
-    switch (KIND_OF_OP[current.op]) {
+    return decoded;
+  }
+
+  /** Carries out one instruction from its halves, or stops for what its owner must decide. */
+  #single(low: number, high: number): Stop {
+    const decoded = this.decode(low, high);
+    if (decoded === undefined) return this.#illegal();
+    switch (KIND_OF_OP[this.current.op]) {
       case KIND_CSR:
         return STOP.csr;
       case KIND_SYSTEM:

@@ -6,14 +6,15 @@
 
 /** How U-mode reaches a CSR that the manual has trap there. */
 export interface UserAccess {
-  /** What a read gives: the live register as the profile's definition masks it, or zero. */
+  /** What a read gives: the bits of `userReadable` of the machine's own register, or zero. */
   readonly read: "trap" | "live" | "zero";
+  readonly userReadable: bigint;
   /** What becomes of a write: it traps, or only the bits of `userWritable` change and nothing traps. */
   readonly write: "trap" | "silent";
   readonly userWritable: bigint;
 }
 
-/** Sensitive operations that do not trap in U-mode. Popek and Goldberg's theorem 1 needs both to be empty. */
+/** Sensitive operations that do not trap in U-mode, as data: a CSR that is not listed traps there. Popek and Goldberg's theorem 1 needs both to be empty. */
 export interface Leaks {
   /** By CSR name. */
   readonly csrs: Readonly<Record<string, UserAccess>>;
@@ -83,8 +84,44 @@ export const extended: Profile = { ...sv48, name: "extended", extensions: [...BA
 /** As extended, but the machine sets the A and D bits of page-table entries (Svadu). */
 export const svadu: Profile = { ...extended, name: "svadu", extensions: [...BASE, ...EXTENDED, "svadu"] };
 
+const ALL = 2n ** 64n - 1n;
+/** A read does not trap and gives what is really there; a write traps. */
+const READABLE: UserAccess = { read: "live", userReadable: ALL, write: "trap", userWritable: 0n };
+/** FS and VS of sstatus: what user code decides itself, as it does IA-32's arithmetic flags. */
+const UNIT_STATUS = (3n << 13n) | (3n << 9n);
+
+/**
+ * As strict, but with the holes of IA-32 (Robin and Irvine 2000): sstatus behaves as PUSHF and POPF do, the bases and fault registers as
+ * SGDT, SIDT, SLDT, STR and SMSW do. What controls the machine still traps. Kernels on the bare machine see nothing of it.
+ */
+export const leakyX86: Profile = {
+  ...strict,
+  name: "leaky-x86",
+  leaks: {
+    csrs: {
+      sstatus: { read: "live", userReadable: UNIT_STATUS, write: "silent", userWritable: UNIT_STATUS },
+      sie: READABLE,
+      stvec: READABLE,
+      scounteren: READABLE,
+      senvcfg: READABLE,
+      sscratch: READABLE,
+      sepc: READABLE,
+      scause: READABLE,
+      stval: READABLE,
+      sip: READABLE,
+      satp: READABLE,
+    },
+    nops: [],
+  },
+};
+
 /** All presets. */
-export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu];
+export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu, leakyX86];
+
+/** @returns Names of the sensitive CSRs and instructions that do not trap in U-mode. */
+export function leakNames({ leaks }: Profile): readonly string[] {
+  return [...Object.keys(leaks.csrs), ...leaks.nops];
+}
 
 /** @returns The preset of a name, or undefined. */
 export function profileByName(name: string): Profile | undefined {

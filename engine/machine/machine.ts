@@ -15,12 +15,15 @@ export type MachineStop =
   | { readonly kind: "until" }
   | { readonly kind: "mark"; readonly code: number }
   | { readonly kind: "console" }
+  | { readonly kind: "logged" }
   | ({ readonly kind: "end" } & End)
   | { readonly kind: "waiting" };
 
 export class Machine {
   /** Stop behind each mark that the guest makes. */
   stopAtMarks = false;
+  /** Stop when the log holds this many words, so that whoever keeps the events can take them while they are in the cache. */
+  logLimit = Number.POSITIVE_INFINITY;
   /** Stop behind each instruction that printed something. */
   stopAtConsole = false;
   readonly #platform: Platform;
@@ -125,6 +128,10 @@ export class Machine {
       if (position.step >= until) {
         this.#settle();
         return { kind: "until" };
+      }
+      if (this.log.length >= this.logLimit) {
+        this.#settle();
+        return { kind: "logged" };
       }
       if (execution.waiting) {
         if (guest.awake) execution.completeWait();

@@ -36,5 +36,6 @@ export const full: Technique = {
     // An unmodified guest knows of no VMM, so it makes no hypercalls, and nobody rewrote it.
     hypercall: unexpected,
     "rewritten-site": unexpected,
+    "code-access": unexpected,
   },
 };

@@ -39,9 +39,13 @@ export interface HaltExit {
 export interface HypercallExit {
   readonly reason: "hypercall";
 }
-/** A site that the VMM has replaced trapped. */
+/** A site that the VMM has put into a copy of the guest's code trapped: the guest's own instruction there is to be carried out. */
 export interface RewrittenSiteExit {
   readonly reason: "rewritten-site";
+}
+/** A load or store reached a page of which the guest runs a copy: it is to be carried out on the original. */
+export interface CodeAccessExit {
+  readonly reason: "code-access";
 }
 
 /** Every exit. */
@@ -54,6 +58,7 @@ export type Exit =
   | InterruptExit
   | HaltExit
   | HypercallExit
-  | RewrittenSiteExit;
+  | RewrittenSiteExit
+  | CodeAccessExit;
 
 export type ExitReason = Exit["reason"];

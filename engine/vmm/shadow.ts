@@ -8,9 +8,10 @@
  *
  * @module
  */
-import { type MachineMemory, PAGE_BYTES, RAM_BASE } from "../hart/memory.ts";
+import { type MachineMemory, PAGE_BYTES } from "../hart/memory.ts";
 import { ACCESS, permits, type Viewer } from "../hart/paging.ts";
 import { canonical, type Leaf, levelsOf, PTE, pageOf, type Root, SV48, tableOf } from "../hart/translations.ts";
+import type { VmmFrames } from "./frames.ts";
 
 /** What a shadow root is for. */
 export interface RootKey {
@@ -21,20 +22,21 @@ export interface RootKey {
   readonly mxr: boolean;
 }
 
+/** Frames that a root and its first fill need at most. */
+const MOST_AT_ONCE = 4;
+
 export class ShadowTables {
   readonly #memory: MachineMemory;
-  readonly #firstFrame: number;
-  readonly #frames: number;
-  #used = 0;
+  readonly #frames: VmmFrames;
+  /** Those of the tables that there are. */
+  readonly #used: number[] = [];
   readonly #roots = new Map<string, Root>();
   /** Called when every table is gone: the hart must forget what it read from them. */
   onDrop: () => void = () => {};
 
-  /** The VMM's frames are those behind the guest's memory. */
-  constructor(memory: MachineMemory) {
+  constructor(memory: MachineMemory, frames: VmmFrames) {
     this.#memory = memory;
-    this.#firstFrame = (RAM_BASE + memory.guestBytes) / PAGE_BYTES;
-    this.#frames = (memory.ramBytes - memory.guestBytes) / PAGE_BYTES;
+    this.#frames = frames;
   }
 
   /** The root for a view, made if need be. */
@@ -49,26 +51,21 @@ export class ShadowTables {
   }
 
   #allocate(): number {
-    if (this.#used === this.#frames) {
-      throw new RangeError(
-        `Cannot allocate a shadow table as the VMM has ${this.#frames} frames: call drop before a fill that may need more`,
-      );
-    }
-    const frame = this.#firstFrame + this.#used++;
-    const word = this.#memory.linear(frame * PAGE_BYTES) >>> 3;
-    this.#memory.u64.fill(0n, word, word + PAGE_BYTES / 8);
+    const frame = this.#frames.allocate();
+    this.#used.push(frame);
     return frame;
   }
 
   /** Whether a root and its first fill are sure to find frames. */
   get roomy(): boolean {
-    return this.#used + 4 <= this.#frames;
+    return this.#frames.free >= MOST_AT_ONCE;
   }
 
   /** Throws all tables away. @returns How many frames they took. */
   drop(): number {
-    const dropped = this.#used;
-    this.#used = 0;
+    const dropped = this.#used.length;
+    // In this order the next root gets the frame that the first one had.
+    for (let frame = this.#used.pop(); frame !== undefined; frame = this.#used.pop()) this.#frames.release(frame);
     this.#roots.clear();
     this.onDrop();
     return dropped;
@@ -85,8 +82,9 @@ export class ShadowTables {
    *
    * @param page Virtual page number. @param leaf The guest's leaf; what it permits the viewer is what the entry permits.
    * @param frame The 4-KiB frame behind the page, which a superpage's leaf does not tell by itself.
+   * @param most The R, W and X bits that the entry may have at all.
    */
-  fill(root: Root, page: number, leaf: Leaf, frame: number, viewer: Viewer): void {
+  fill(root: Root, page: number, leaf: Leaf, frame: number, viewer: Viewer, most = PTE.R | PTE.W | PTE.X): void {
     const { u32 } = this.#memory;
     let table = tableOf(root);
     for (let level = levelsOf(root) - 1; level > 0; level--) {
@@ -98,7 +96,7 @@ export class ShadowTables {
       (permits(leaf, ACCESS.load, viewer) ? PTE.R : 0) |
       (permits(leaf, ACCESS.store, viewer) ? PTE.W : 0) |
       (permits(leaf, ACCESS.fetch, viewer) ? PTE.X : 0);
-    this.#set(this.#entry(table, page, 0), frame, flags | PTE.V | PTE.U | PTE.A | PTE.D);
+    this.#set(this.#entry(table, page, 0), frame, (flags & most) | PTE.V | PTE.U | PTE.A | PTE.D);
   }
   #set(at: number, frame: number, flags: number): void {
     this.#memory.u32[at] = ((frame % 2 ** 22) * 1024 + flags) >>> 0;
@@ -126,6 +124,19 @@ export class ShadowTables {
     return dropped;
   }
 
+  /** Takes every page that shows a frame out of every root. @returns How many entries there were. */
+  dropFrame(frame: number): number {
+    const { u32 } = this.#memory;
+    let dropped = 0;
+    for (const leaf of this.#leaves()) {
+      if (leaf.frame !== frame) continue;
+      u32[leaf.at] = 0;
+      u32[leaf.at + 1] = 0;
+      dropped++;
+    }
+    return dropped;
+  }
+
   /** All leaves of all roots, for tests of invariants: root key, page, frame, flags. */
   *leaves(): Generator<{
     readonly key: string;
@@ -133,6 +144,10 @@ export class ShadowTables {
     readonly frame: number;
     readonly flags: number;
   }> {
+    for (const { key, page, frame, at } of this.#leaves())
+      yield { key, page, frame, flags: this.#memory.u32[at]! & 0xff };
+  }
+  *#leaves() {
     const { u32 } = this.#memory;
     for (const [key, root] of this.#roots) {
       const stack = [{ table: tableOf(root), level: levelsOf(root) - 1, page: 0 }];
@@ -142,7 +157,7 @@ export class ShadowTables {
           if ((u32[at]! & PTE.V) === 0) continue;
           const frame = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
           const page = top.page + index * 2 ** (9 * top.level);
-          if (top.level === 0) yield { key, page, frame, flags: u32[at]! & 0xff };
+          if (top.level === 0) yield { key, page, frame, at };
           else stack.push({ table: frame, level: top.level - 1, page });
         }
       }

@@ -21,6 +21,12 @@ export interface TechniqueContext {
   readonly vcpu: VirtualCpu;
 }
 
+/** What a technique may switch on in the VMM before the guest starts. */
+export interface Mechanisms {
+  /** The guest's kernel runs copies of its code, in which what is sensitive traps: those traps are `rewritten-site` exits. */
+  rewriteKernelCode(): void;
+}
+
 export type ExitHandlers = {
   readonly [R in ExitReason]: (exit: Extract<Exit, { reason: R }>, context: TechniqueContext) => Verdict;
 };
@@ -36,6 +42,8 @@ export interface Technique {
   /** The variant of the guest that it runs. */
   readonly port: "bare" | "para" | "pre";
   readonly requires: readonly Requirement[];
+  /** Called once, before the guest starts. */
+  readonly prepare?: (mechanisms: Mechanisms) => void;
   /** One answer for each exit reason; absent only for the bare machine, which has no VMM. */
   readonly on?: ExitHandlers;
 }

@@ -5,6 +5,7 @@
  */
 import { KIND_NUMBER } from "../event/record.ts";
 import { MemoryAccess } from "../hart/access.ts";
+import { KIND_CSR, KIND_MARK, KIND_OF_OP, KIND_SYSTEM } from "../hart/decode-cache.ts";
 import { CAUSE, type Environment, Evaluator, Trap } from "../hart/evaluate.ts";
 import * as at from "../hart/layout.ts";
 import { MACHINE, SUPERVISOR, USER } from "../hart/privileged.ts";
@@ -19,16 +20,30 @@ const INJECT = KIND_NUMBER["vmm.inject"];
 const WORK = KIND_NUMBER["vmm.work"];
 
 /** Kinds of VMM work that a cost model prices. */
-export type Work = "decode" | "emulate" | "walk-step" | "shadow-fill" | "root-switch" | "device";
+export type Work =
+  | "decode"
+  | "emulate"
+  | "walk-step"
+  | "shadow-fill"
+  | "root-switch"
+  | "device"
+  | "copy"
+  | "scan"
+  | "patch";
 
-/** What a fence does beyond the guest's own translations. */
-export type Fence = (low?: number, high?: number) => void;
+/** What the VMM does for an instruction that acts on more than the virtual CPU. */
+export interface VirtualCpuHost {
+  /** sfence.vma, over everything or over the page of one address. */
+  fence(low?: number, high?: number): void;
+  /** A mark of the guest's, by its code. */
+  mark(code: number): void;
+}
 
 export class VirtualCpu {
   /** The guest executed wfi with nothing to wake for. */
   waiting = false;
   readonly #platform: Platform;
-  readonly #fence: Fence;
+  readonly #host: VirtualCpuHost;
   readonly #evaluator: Evaluator;
   readonly #works: Readonly<Record<Work, number>>;
   /** The trap that an emulated instruction raised, as the guest sees it. */
@@ -36,9 +51,9 @@ export class VirtualCpu {
   #low = 0;
   #high = 0;
 
-  constructor(platform: Platform, memory: GuestMemory, fence: Fence) {
+  constructor(platform: Platform, memory: GuestMemory, host: VirtualCpuHost) {
     this.#platform = platform;
-    this.#fence = fence;
+    this.#host = host;
     const { log } = platform;
     const name = (work: Work) => log.name(work);
     this.#works = {
@@ -48,6 +63,9 @@ export class VirtualCpu {
       "shadow-fill": name("shadow-fill"),
       "root-switch": name("root-switch"),
       device: name("device"),
+      copy: name("copy"),
+      scan: name("scan"),
+      patch: name("patch"),
     };
     const access = new MemoryAccess({
       memory: platform.memory,
@@ -111,8 +129,8 @@ export class VirtualCpu {
         if (!guest.permits("sfence.vma")) return false;
         const { rs1 } = hart.current;
         const { u32 } = this.#platform.memory;
-        if (rs1 === 0) this.#fence();
-        else this.#fence(u32[(at.X >>> 2) + 2 * rs1]!, u32[(at.X >>> 2) + 2 * rs1 + 1]!);
+        if (rs1 === 0) this.#host.fence();
+        else this.#host.fence(u32[(at.X >>> 2) + 2 * rs1]!, u32[(at.X >>> 2) + 2 * rs1 + 1]!);
         hart.complete();
         return true;
       }
@@ -132,11 +150,48 @@ export class VirtualCpu {
 
   /** Carries out a load or store that reaches a device. @returns false where it faults: the trap is then set. */
   emulateAccess(): boolean {
+    this.work("decode");
+    this.work("device");
+    return this.#evaluate();
+  }
+
+  /** Carries out an instruction that needs no privilege, on the guest's memory. @returns false where it raises a trap, which is then set. */
+  emulateInstruction(): boolean {
+    this.work("decode");
+    this.work("emulate");
+    return this.#evaluate();
+  }
+
+  /**
+   * Carries out the guest's instruction that a site stands for, whatever it is.
+   *
+   * @returns false where it raises a trap, which is then set.
+   */
+  emulateSite(): boolean {
+    const { hart, guest } = this.#platform;
+    const { current } = hart;
+    this.raise(CAUSE.illegal, current.bits, 0);
+    const { effects, mnemonic } = INSTRUCTIONS[current.op - 1]!;
+    if (effects.block !== undefined) return guest.permitsBlock(effects.block) && this.emulateInstruction();
+    switch (KIND_OF_OP[current.op]) {
+      case KIND_MARK:
+        this.work("decode");
+        this.#host.mark(current.imm);
+        hart.complete();
+        return true;
+      case KIND_CSR:
+      case KIND_SYSTEM:
+        this.work("decode");
+        return mnemonic === "wfi" ? this.wait() : this.emulate();
+      default:
+        return this.emulateInstruction();
+    }
+  }
+
+  #evaluate(): boolean {
     const { hart, position } = this.#platform;
     const { bits } = hart.current;
     const decoded = hart.decoded.decodeAt(bits & 0xffff, bits >>> 16);
-    this.work("decode");
-    this.work("device");
     if (decoded === undefined)
       throw new TypeError(`Cannot emulate an access as its instruction must decode: 0x${bits.toString(16)}`);
     try {
@@ -146,7 +201,7 @@ export class VirtualCpu {
       this.raise(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
       return false;
     }
-    position.retire(1);
+    position.retire(decoded.instruction.weight);
     return true;
   }
 
@@ -185,10 +240,10 @@ export class VirtualCpu {
   }
 }
 
-/** What emulated loads and stores act on: the hart's registers, the guest's memory. */
+/** What emulated instructions act on: the hart's registers, the guest's memory. */
 function environmentOf({ hart, guest, memory }: Platform, access: MemoryAccess): Environment {
   const never = (what: string) => (): never => {
-    throw new TypeError(`Cannot emulate ${what} as an access: it is no load or store`);
+    throw new TypeError(`Cannot emulate ${what} as an instruction without privilege: it is none`);
   };
   return {
     x: hart.x,
@@ -199,7 +254,8 @@ function environmentOf({ hart, guest, memory }: Platform, access: MemoryAccess):
     takeReservation: (address, size) => access.takeReservation(address, size),
     block: (kind, address) => access.block(kind, address),
     csr: never("a CSR instruction"),
-    system: never("a system instruction"),
+    // Only fence.i comes here, and decoded code follows stores at once.
+    system: () => {},
     mark: never("a mark"),
     floatOn: () => guest.floatOn,
     dirtyFloat: () => {

@@ -41,6 +41,7 @@ function makeEnvironment(random: Seeded): Environment {
     mode,
     mstatus,
     translation,
+    levels: random.chance(30) ? 4 : 3,
     vectored: random.chance(50),
     machineVectored: random.chance(50),
     medeleg: delegates ? random.word() & 0xb1ff & ~(1 << 9) : 0,
@@ -80,9 +81,11 @@ const KNOWN: readonly (readonly [number, Make])[] = [
   [1, system.rewriteUnit],
 ];
 
-function makeSection(random: Seeded, windows: readonly Window[], environment: Environment): Section {
+function makeSection(random: Seeded, all: readonly Window[], environment: Environment, timed: boolean): Section {
   const { mode } = environment;
   const paged = environment.translation !== "bare";
+  // The largest leaves take four levels to find.
+  const windows = paged && environment.levels === 4 ? all : all.filter(({ size }) => size !== "512G");
   let status: units.Situation["status"] = { sum: (environment.mstatus & SUM) !== 0n, mxr: (environment.mstatus & MXR) !== 0n };
   // In machine mode it is MPRV that decides, and a trap clears it.
   let translated: boolean | undefined = mode === 3 ? ((environment.mstatus & MPRV) !== 0n ? undefined : false) : paged;
@@ -94,7 +97,7 @@ function makeSection(random: Seeded, windows: readonly Window[], environment: En
   const made: Unit[] = [];
   for (let count = 30 + random.below(50); count > 0; count--) {
     const make = translated !== undefined && random.chance(10) ? random.weighted(KNOWN) : random.weighted(makes);
-    made.push(make({ random, windows, mode, translated, status, trapsFences }));
+    made.push(make({ random, windows, mode, translated, status, trapsFences, timed }));
     if (make === system.csrUnit && mode !== 0) {
       status = undefined;
       if (mode === 3) translated = undefined;
@@ -107,13 +110,13 @@ function makeSection(random: Seeded, windows: readonly Window[], environment: En
     [1, units.wildJumpUnit],
     [mode === 0 ? 0 : 2, system.returnUnit],
   ]);
-  if (end !== undefined) made.push(end({ random, windows, mode, translated, status, trapsFences }));
+  if (end !== undefined) made.push(end({ random, windows, mode, translated, status, trapsFences, timed }));
   return { environment, units: made };
 }
 
 /** Machine mode, everything off but FS. */
 export const PLAIN: Environment = {
-  mode: 3, mstatus: UXL | (3n << 11n) | FS, translation: "bare", vectored: false, machineVectored: false, medeleg: 0, mideleg: 0, mie: 0, counteren: 0,
+  mode: 3, mstatus: UXL | (3n << 11n) | FS, translation: "bare", levels: 3, vectored: false, machineVectored: false, medeleg: 0, mideleg: 0, mie: 0, counteren: 0,
 }; // biome-ignore format: a list
 
 /** Fills all registers from the pool. */
@@ -131,10 +134,11 @@ function fill(random: Seeded): Unit[] {
 /** Sections in a program. */
 const SECTIONS = 7;
 
-export function generate(seed: number, windows: readonly Window[]): Program {
+/** @param timed Whether the image has STCE set. */
+export function generate(seed: number, windows: readonly Window[], timed: boolean): Program {
   const random = new Seeded(seed);
   const sections: Section[] = [{ environment: PLAIN, units: fill(random) }];
-  for (let i = 0; i < SECTIONS; i++) sections.push(makeSection(random, windows, makeEnvironment(random)));
+  for (let i = 0; i < SECTIONS; i++) sections.push(makeSection(random, windows, makeEnvironment(random), timed));
   return { seed, sections };
 }
 

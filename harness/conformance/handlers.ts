@@ -44,7 +44,11 @@ const classify = `
   addi t1, t1, -11
   beqz t1, resume`;
 
-const clearInterrupts = `
+// Without STCE, a write of stimecmp would take STIP back on QEMU 7.2.
+const clearTimer = `
+  li t1, -1
+  csrw stimecmp, t1`;
+const clearInterrupts = (timed: boolean) => `${timed ? clearTimer : ""}
   csrw mip, zero
   lui t1, ${CLINT >>> 12}
   sw zero, 0(t1)
@@ -59,7 +63,7 @@ const keep = (field: number, offset: number) => `
   ld t2, ${offset}(t1)
   sd t2, ${field}(t0)`;
 
-const MACHINE = `
+const machine = (timed: boolean) => `
 ${vector("trap")}
 trap:
   csrrw t0, mscratch, t0
@@ -85,7 +89,7 @@ out:
   csrrw t0, mscratch, t0
   mret
 interrupt:
-${clearInterrupts}
+${clearInterrupts(timed)}
   j out
 resume:
   ld t2, ${SAVED.resume}(t0)
@@ -107,7 +111,7 @@ behind_call:
   csrw mepc, t2
   j out
 delegated_interrupt:
-${clearInterrupts}
+${clearInterrupts(timed)}
   j behind_call
 switch:
   ld t1, ${SAVED.next}(t0)
@@ -138,12 +142,16 @@ trap:
 export const CALL_OFFSET = 64;
 
 // The boot ROM leaves values of its own in a few registers.
-const boot = `
-  la t0, ${M_HANDLER}
+const boot = (timed: boolean) => `
+  li t0, ${M_HANDLER}
   csrw mtvec, t0
   li t0, ${SAVE}
   csrw mscratch, t0
-${clearInterrupts}
+${clearTimer}
+${clearInterrupts(timed)}
+  li t1, ${timed ? 1 : 0}
+  slli t1, t1, 63
+  csrw menvcfg, t1
   li t1, -1
   srli t1, t1, 10
   csrw pmpaddr15, t1
@@ -160,16 +168,16 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** @param codeTo The end of the programs. */
-export function handlers(codeTo: number): Piece[] {
+/** @param codeTo The end of the programs. @param timed Whether stimecmp decides when the supervisor's timer interrupt is pending (menvcfg.STCE). */
+export function handlers(codeTo: number, timed: boolean): Piece[] {
   const code = (address: number, text: string): Piece => ({ address, bytes: assemble(text, { base: BigInt(address) }).bytes });
   const save = new DataView(new ArrayBuffer(64));
   save.setBigUint64(SAVED.codeFrom, BigInt(CODE), true);
   save.setBigUint64(SAVED.codeTo, BigInt(codeTo), true);
   save.setBigUint64(SAVED.next, BigInt(ENVIRONMENTS), true);
   return [
-    code(RAM, boot.replace("la t0, ", "li t0, ")),
-    code(M_HANDLER, MACHINE),
+    code(RAM, boot(timed)),
+    code(M_HANDLER, machine(timed)),
     code(S_HANDLER, SUPERVISOR),
     { address: SAVE, bytes: new Uint8Array(save.buffer) },
   ];

@@ -6,7 +6,7 @@
 import { csrByName } from "../../engine/mod.ts";
 import { finish, generate } from "./generate.ts";
 import { CALL_OFFSET, ENVIRONMENT_BYTES, FIELD, handlers } from "./handlers.ts";
-import { CODE, ENVIRONMENTS, IMAGE_END, M_HANDLER, POOL, POOL_ENTRIES, RAM, ROOT_S, ROOT_U, S_HANDLER, WINDOW_PAGE } from "./memory-map.ts";
+import { CODE, ENVIRONMENTS, IMAGE_END, M_HANDLER, POOL, POOL_ENTRIES, RAM, ROOT_S, ROOT_S_SV48, ROOT_U, ROOT_U_SV48, S_HANDLER, WINDOW_PAGE } from "./memory-map.ts";
 import { floating, integer } from "./operands.ts";
 import { type Environment, type Probe, type Program, type Section, word } from "./program.ts";
 import { Seeded } from "./seeded.ts";
@@ -58,13 +58,16 @@ function groundOf(seed: number): Ground {
   return ground;
 }
 
+/** Every other image has STCE set, and with it the supervisor's timer. */
+const isTimed = (seed: number): boolean => seed % 2 === 1;
+
 /** Programs in an image. */
 export const PROGRAMS = 12;
 
 /** Generates an image. */
 export function makeImage(seed: number, programs = PROGRAMS): Image {
   const { windows } = groundOf(seed);
-  return layOut(seed, Array.from({ length: programs }, (_, i) => generate(seed * 1000 + i, windows.all)));
+  return layOut(seed, Array.from({ length: programs }, (_, i) => generate(seed * 1000 + i, windows.all, isTimed(seed))));
 }
 
 /** Lays programs out, of which parts may have been deleted. */
@@ -112,11 +115,16 @@ export function layOut(seed: number, programs: readonly Program[]): Image {
   }
   if (at > WINDOW_PAGE) throw new RangeError(`Cannot lay out an image as its programs must fit: they end at 0x${at.toString(16)}`);
   if (environments > IMAGE_END) throw new RangeError(`Cannot lay out an image as its environments must fit: there are ${all.length}`);
-  for (const { address, bytes: content } of [...handlers(at), ...windows.pieces, { address: POOL, bytes: pool }]) bytes.set(content, address - RAM);
+  for (const { address, bytes: content } of [...handlers(at, isTimed(seed)), ...windows.pieces, { address: POOL, bytes: pool }]) bytes.set(content, address - RAM);
   return { seed, programs, bytes, start: CODE, instructions };
 }
 
-const SATP_SV39 = 8n << 60n;
+const MODE = { 3: 8n << 60n, 4: 9n << 60n } as const;
+const ROOTS = { 3: { supervisor: ROOT_S, user: ROOT_U }, 4: { supervisor: ROOT_S_SV48, user: ROOT_U_SV48 } } as const;
+
+function satpOf({ translation, levels }: Environment): bigint {
+  return translation === "bare" ? 0n : MODE[levels] | BigInt(ROOTS[levels][translation] / 4096);
+}
 
 function writeEnvironment(view: DataView, offset: number, environment: Environment, start: number, resume: number): void {
   const put = (field: keyof typeof FIELD, value: bigint) => view.setBigUint64(offset + FIELD[field], value, true);
@@ -124,7 +132,7 @@ function writeEnvironment(view: DataView, offset: number, environment: Environme
   // The supervisor runs its handler where no user page is, under either root.
   const handler = paged ? aliasOf(S_HANDLER) : BigInt(S_HANDLER);
   put("mstatus", environment.mstatus);
-  put("satp", paged ? SATP_SV39 | BigInt((environment.translation === "user" ? ROOT_U : ROOT_S) / 4096) : 0n);
+  put("satp", satpOf(environment));
   put("stvec", handler | (environment.vectored ? 1n : 0n));
   put("call", handler + BigInt(CALL_OFFSET));
   put("medeleg", BigInt(environment.medeleg));

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { createMachine, disassemble, type Machine, native, strict, type Tier } from "../../engine/mod.ts";
+import { createMachine, disassemble, type Machine, native, type Tier } from "../../engine/mod.ts";
+import { COMPARED } from "./compared.ts";
 import type { Image } from "./image.ts";
 import { LOGGED } from "./image.ts";
 import { RAM_BYTES } from "./memory-map.ts";
@@ -30,7 +31,7 @@ export class Stepper {
   /** @param onMachine Is given the machine before its first step, to plant a fault in it. */
   constructor(image: Image, tier: Tier, onMachine: (machine: Machine) => void = () => {}) {
     this.machine = createMachine({
-      kernel: image.bytes, memoryBytes: RAM_BYTES, rtcSeconds: 0, machineMode: true, profile: strict, technique: native, logging: false, tier,
+      kernel: image.bytes, memoryBytes: RAM_BYTES, rtcSeconds: 0, machineMode: true, profile: COMPARED, technique: native, logging: false, tier,
     }); // biome-ignore format: a list
     onMachine(this.machine);
     const { hart } = this.machine.parts.platform;

@@ -13,6 +13,9 @@ export const S_HANDLER = RAM + 0x2000;
 /** Root tables: their supervisor and user variants differ in the U bit of the code's gigapage. */
 export const ROOT_S = RAM + 0x4000;
 export const ROOT_U = RAM + 0x5000;
+/** What the roots of four levels point to is those of three. */
+export const ROOT_S_SV48 = RAM + 0xb000;
+export const ROOT_U_SV48 = RAM + 0xc000;
 export const WINDOW_TABLE = RAM + 0x6000;
 /** Four tables of 4-KiB leaves. */
 export const LEAF_TABLES = RAM + 0x7000;

@@ -36,6 +36,8 @@ export interface Environment {
   readonly mode: 0 | 1 | 3;
   readonly mstatus: bigint;
   readonly translation: "bare" | "supervisor" | "user";
+  /** Levels of its page table. */
+  readonly levels: 3 | 4;
   readonly vectored: boolean;
   readonly machineVectored: boolean;
   readonly medeleg: number;

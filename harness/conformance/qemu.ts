@@ -10,12 +10,12 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { QEMU_CPU } from "./compared.ts";
 import type { Image } from "./image.ts";
 import { RAM_BYTES } from "./memory-map.ts";
 import { QemuLog } from "./qemu-log.ts";
 
 const QEMU = "qemu-system-riscv64";
-const CPU = "rv64,h=off,zba=off,zbb=off,zbc=off,zbs=off,sstc=off,pmu-num=29,x-smaia=on,x-ssaia=on";
 
 /** @returns QEMU's version, for example `7.2.22`, or undefined where it is not installed. */
 export function qemuVersion(): string | undefined {
@@ -45,7 +45,7 @@ export class Qemu {
     const [program, pipe, errors] = ["image.bin", "log", "errors"].map((name) => join(this.#folder, name)) as [string, string, string];
     writeFileSync(program, image.bytes);
     execFileSync("mkfifo", [pipe]);
-    const machine = ["-machine", "virt", "-cpu", CPU, "-m", String(RAM_BYTES >> 20), "-bios", "none"];
+    const machine = ["-machine", "virt", "-cpu", QEMU_CPU, "-m", String(RAM_BYTES >> 20), "-bios", "none"];
     const quiet = ["-display", "none", "-serial", "null", "-monitor", "none"];
     const log = ["-singlestep", "-d", "cpu,fpu,nochain", "-D", "/dev/fd/3"];
     const load = ["-device", `loader,file=${program},addr=0x80000000`];

@@ -5,14 +5,15 @@
  *
  * @module
  */
-import { type Csr, CSRS, decode } from "../../engine/mod.ts";
+import { type Csr, decode } from "../../engine/mod.ts";
+import { REGISTERS } from "./compared.ts";
 import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, number, type Unit, word } from "./program.ts";
 import type { Seeded } from "./seeded.ts";
 import type { Situation } from "./units.ts";
 
 const numberOf = (name: string): number => {
-  const csr = CSRS.find((row) => row.name === name);
+  const csr = REGISTERS.find((row) => row.name === name);
   if (csr === undefined) throw new RangeError(`Cannot generate an access as the table must have the CSR: ${name}`);
   return csr.number;
 };
@@ -67,9 +68,9 @@ function exchanged(random: Seeded, csr: string, value: (rd: number) => Item[]): 
 }
 
 const anything = (random: Seeded) => (rd: number) => loadFrom(rd, POOL + 8 * random.below(POOL_ENTRIES));
-/** A satp value: any mode but Sv48 and Sv57, which QEMU has, no ASID, which QEMU has too, and any root. */
+/** A satp value: any mode but Sv57, which QEMU has, no ASID, which QEMU has too, and any root. */
 const anyRoot = (random: Seeded) => (rd: number) => [
-  item("lui", { rd, imm: (random.pick([0, 1, 2, 5, 7, 8, 8, 8, 11, 13, 15]) << 28) | 0 }),
+  item("lui", { rd, imm: (random.pick([0, 1, 2, 5, 7, 8, 8, 9, 11, 13, 15]) << 28) | 0 }),
   item("slli", { rd, rs1: rd, imm: 32 }),
   item("addi", { rd, rs1: rd, imm: random.below(2048) }),
 ];
@@ -79,11 +80,11 @@ const read = (random: Seeded, csr: string): Item[] => [item(random.pick(["csrrs"
 const touch = (csr: string): Item[] => [item("csrrs", { rd: 0, rs1: 0, imm: numberOf(csr) })];
 
 const COUNTERS = ["cycle", "time", "instret"] as const;
-const COUNTED = CSRS.filter(({ name }) => /^m?hpm|^mhpmevent/.test(name)).map(({ name }) => name);
+const COUNTED = REGISTERS.filter(({ name }) => /^m?hpm|^mhpmevent/.test(name)).map(({ name }) => name);
 const MACHINE_NAMES = ["marchid", "mimpid"];
 
 /** One access that is legal in machine mode, and its write if it has one. */
-function machineAccess(random: Seeded): Item[] {
+function machineAccess(random: Seeded, timed: boolean): Item[] {
   return random.weighted<() => Item[]>([
     [4, () => masked(random, "mstatus", MSTATUS)],
     [1, () => masked(random, "sstatus", SSTATUS)],
@@ -97,12 +98,21 @@ function machineAccess(random: Seeded): Item[] {
     [2, () => exchanged(random, "satp", anyRoot(random))],
     [9, () => free(random, random.pick([...FREE.machine, ...FREE.supervisor]))],
     [2, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(8), imm: numberOf(random.pick(["mcounteren", "scounteren"])) })]],
-    [1, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(2), imm: numberOf(random.pick(["menvcfg", "senvcfg"])) })]],
+    [1, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(2), imm: numberOf("senvcfg") })]],
+    // STCE stays as the image has it.
+    [1, () => [item(random.pick(["csrrsi", "csrrci"]), { rd: random.register(), zimm5: random.below(2), imm: numberOf("menvcfg") })]],
+    [timed ? 1 : 0, () => timer(random)],
     [3, () => read(random, random.pick(["misa", "mvendorid", "mhartid", "mconfigptr", "mcountinhibit", "mip", "mie", "medeleg", "mideleg", "satp", "stvec", "mtvec", "sstatus", "mstatus", "sie", "sip"]))],
-    [2, () => read(random, random.pick(CSRS.filter(({ name }) => /^pmp/.test(name))).name)],
+    [2, () => read(random, random.pick(REGISTERS.filter(({ name }) => /^pmp/.test(name))).name)],
     [2, () => read(random, random.pick(COUNTED))],
     [2, () => touch(random.pick([...COUNTERS, "mcycle", "minstret", ...MACHINE_NAMES]))],
   ])();
+}
+
+/** Sets the supervisor's timer to what never comes. */
+function timer(random: Seeded): Item[] {
+  const rd = random.other();
+  return [item("addi", { rd, rs1: 0, imm: -1 - random.below(1000) }), item("csrrw", { rd: random.register(), rs1: rd, imm: numberOf("stimecmp") })];
 }
 
 /** One access that is legal in supervisor mode, TVM and counter enables permitting. */
@@ -115,15 +125,16 @@ function supervisorAccess(random: Seeded): Item[] {
     [1, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(8), imm: numberOf("scounteren") })]],
     [2, () => read(random, random.pick(["satp", "stvec", "sstatus", "sie", "sip"]))],
     [2, () => touch(random.pick(COUNTERS))],
+    [1, () => timer(random)],
   ])();
 }
 
 /** Numbers that neither machine has a CSR at; QEMU's own (debug, hypervisor, seed) are not among them. */
 const NOWHERE = [0x000, 0x008, 0x044, 0x0ff, 0x180 + 1, 0x1ff, 0x3ff, 0x5c1, 0x7c0, 0x7ff, 0x800, 0x8ff, 0x9c0, 0xbc0, 0xbff, 0xcc0, 0xfc0];
 
-export function csrUnit({ random, mode }: Situation): Unit {
+export function csrUnit({ random, mode, timed }: Situation): Unit {
   const legal = random.weighted<() => Item[]>([
-    [mode === 3 ? 12 : 0, () => machineAccess(random)],
+    [mode === 3 ? 12 : 0, () => machineAccess(random, timed)],
     [mode === 1 ? 12 : 0, () => supervisorAccess(random)],
     [mode === 0 ? 3 : 1, () => touch(random.pick(COUNTERS))],
     [3, () => floatStatus(random)],
@@ -140,7 +151,7 @@ function floatStatus(random: Seeded): Item[] {
   return [item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: random.register(), imm: csr })];
 }
 
-const READ_ONLY = CSRS.filter(({ readOnly }) => readOnly);
+const READ_ONLY = REGISTERS.filter(({ readOnly }) => readOnly);
 
 /** A write to a register that is read-only; of other bits than none, as QEMU 7.2 lets a write of no bits pass. */
 function written(random: Seeded, csr: Csr): Item[] {
@@ -152,7 +163,7 @@ function written(random: Seeded, csr: Csr): Item[] {
 /** An access that the mode does not permit. */
 function forbidden(random: Seeded, mode: number): Item[] {
   if (mode === 3) return written(random, random.pick(READ_ONLY));
-  const csr = random.pick(CSRS.filter(({ number }) => ((number >> 8) & 3) > mode));
+  const csr = random.pick(REGISTERS.filter(({ number }) => ((number >> 8) & 3) > mode));
   return [item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: random.register(), imm: csr.number })];
 }
 
@@ -184,7 +195,9 @@ const RESERVED_HALVES = [0x0000, 0x6101, 0x6281, 0x2001, 0x4002, 0x6002, 0x8002,
 const elsewhere = (bits: number): boolean => (bits & 0x7f) === 0x73 && ((bits >>> 12) & 7) === 4;
 
 /** Makes an interrupt pending; whether it is taken is the environment's to say. */
-export function interruptUnit({ random, mode }: Situation): Unit {
+export function interruptUnit({ random, mode, timed }: Situation): Unit {
+  // A time that has come: pending at once, until the handler puts it off.
+  if (timed && random.chance(25)) return [item("csrrw", { rd: random.register(), rs1: 0, imm: numberOf("stimecmp") })];
   if (mode === 1) return [item("csrrsi", { rd: 0, zimm5: 2, imm: numberOf("sip") })];
   const base = random.other();
   return random.pick([

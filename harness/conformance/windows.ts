@@ -10,11 +10,11 @@
  * @module
  */
 import type { Piece } from "./handlers.ts";
-import { ALIAS, LEAF_TABLES, RAM, ROOT_S, ROOT_U, STRADDLING, WINDOW_PAGE, WINDOW_TABLE, WINDOWS } from "./memory-map.ts";
+import { ALIAS, LEAF_TABLES, RAM, ROOT_S, ROOT_S_SV48, ROOT_U, ROOT_U_SV48, STRADDLING, WINDOW_PAGE, WINDOW_TABLE, WINDOWS } from "./memory-map.ts";
 import type { Seeded } from "./seeded.ts";
 
 const [V, R, W, X, U, G, A, D] = [1, 2, 4, 8, 16, 32, 64, 128] as const;
-export type Size = "4K" | "2M" | "1G";
+export type Size = "4K" | "2M" | "1G" | "512G";
 
 /** A page of virtual addresses that maps the window page, or fails to. */
 export interface Window {
@@ -74,7 +74,7 @@ export function makeWindows(random: Seeded): Windows {
     const writable = (combination & W) !== 0;
     const extra = (random.chance(30) ? G : 0) | A | (writable || random.chance(50) ? D : 0);
     const software = BigInt(random.below(4)) << 8n;
-    if (order < (size === "1G" ? 16 : 32)) {
+    if (order < (size === "1G" || size === "512G" ? 16 : 32)) {
       const flags = V | combination | extra;
       // No permission at all makes it a pointer, to a table of which A, D and U are reserved.
       if ((flags & (R | W | X)) === 0) return [frame(base) | BigInt(flags | U), undefined, "pointer-flags"];
@@ -88,11 +88,11 @@ export function makeWindows(random: Seeded): Windows {
       case "reserved-bit":
         return [(1n << BigInt(54 + random.below(10))) | frame(base) | full, undefined, flaw];
       case "misaligned":
-        return [frame(base + 4096 * (1 + random.below(size === "2M" ? 511 : 0x3fff))) | full, undefined, flaw];
+        return [frame(base + 4096 * (1 + random.below(size === "2M" ? 511 : 0x3_ffff))) | full, undefined, flaw];
       case "pointer-flags":
         return [frame(LEAF_TABLES) | BigInt(V | random.pick([A, D, U, A | D | U])), undefined, flaw];
       case "no-memory":
-        return [frame(size === "1G" ? ABSENT : ABSENT + base - RAM) | full, undefined, flaw];
+        return [frame(size === "512G" ? 2 ** 39 : size === "1G" ? ABSENT : ABSENT + base - RAM) | full, undefined, flaw];
       case "endless":
         return [frame(LEAF_TABLES) | BigInt(V), undefined, flaw];
     }
@@ -121,6 +121,16 @@ export function makeWindows(random: Seeded): Windows {
     const [entry, flags, name] = entryOf("1G", RAM, index - 5);
     for (const root of roots) put(root, index, entry);
     all.push({ address, size: "1G", flags, name });
+  }
+  const wide = [ROOT_S_SV48, ROOT_U_SV48];
+  for (const [i, root] of wide.entries()) {
+    // The lowest and the highest 512 GiB are as Sv39 has them.
+    for (const index of [0, 511]) put(root, index, frame(roots[i]!) | BigInt(V));
+  }
+  for (let index = 1; index < 48; index++) {
+    const [entry, flags, name] = entryOf("512G", 0, index - 1);
+    for (const root of wide) put(root, index, entry);
+    all.push({ address: index * 2 ** 39 + WINDOW_PAGE, size: "512G", flags, name });
   }
   const pieces = [...tables].map(([address, view]) => ({ address, bytes: new Uint8Array(view.buffer) }));
   return { all, pieces: [...pieces, { address: WINDOW_PAGE, bytes: landings() }] };

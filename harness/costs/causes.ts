@@ -8,6 +8,7 @@ import type { Cause } from "../comparison.ts";
 const CAUSE_OF_REASON: Readonly<Record<string, Cause>> = {
   "privileged-instruction": "privileged",
   "rewritten-site": "privileged",
+  "code-access": "paging",
   "page-fault": "paging",
   interrupt: "interrupt",
   "device-access": "device",

@@ -218,6 +218,22 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
+    id: "work.scan",
+    unit: "halfword of the guest's code looked at by the rewriter",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 5, "load.used": 2, branch: 4 },
+    source: LISTED,
+  },
+  {
+    id: "work.patch",
+    unit: "site put into a copy of the guest's code",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 6, store: 2, branch: 1 },
+    source: LISTED,
+  },
+  {
     id: "work.device",
     unit: "access to the model of a device",
     occasions: ["vmm.work"],
@@ -288,6 +304,9 @@ function charges(meter: Meter): Fold<void> {
     // Counted by the work that goes with them.
     "shadow.fill": nothing,
     "device.path": nothing,
+    patch: nothing,
+    // The hart carried it out as it does any instruction.
+    leak: nothing,
     // The device moves the bytes; waiting costs nothing, as guest time is open loop.
     dma: nothing,
     idle: nothing,

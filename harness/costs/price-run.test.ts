@@ -55,6 +55,7 @@ describe("pricing a run", () => {
   test.each([
     ["privileged-instruction", "privileged"],
     ["rewritten-site", "privileged"],
+    ["code-access", "paging"],
     ["page-fault", "paging"],
     ["interrupt", "interrupt"],
     ["device-access", "device"],
@@ -164,7 +165,7 @@ const REASONS = [
   "halt",
   "odd",
 ];
-const WORKS = ["decode", "emulate", "walk-step", "shadow-fill", "root-switch", "copy", "device"];
+const WORKS = ["decode", "emulate", "walk-step", "shadow-fill", "root-switch", "copy", "scan", "patch", "device"];
 const piece = fc.oneof(
   fc
     .constantFrom<EventKind>(

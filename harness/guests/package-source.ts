@@ -84,22 +84,23 @@ export async function aptSource(
   const listed = output.split("\n").find((path) => path !== "" && existsSync(path));
   if (update.status !== 0 || listed === undefined) {
     throw new RangeError(
-      `Cannot fetch ${guest} as apt must read the index of ${suite.name} for ${suite.architecture}: ${aptReason(update.output)}; ${otherwise}`,
+      `Cannot fetch ${guest} as apt must read the index of ${suite.name} for ${suite.architecture}: ${aptReason(update.output)}; ${otherwise.replace("URL", /^https?:/.test(mirror) ? `${mirror}, which checks no signature` : "URL")}`,
     );
   }
   return {
     index: new PackageIndex(readFileSync(listed, "utf8")),
-    async fetch({ name, version, sizeBytes, sha256: expected }, into) {
+    async fetch({ name, version, file, sizeBytes, sha256: expected }, into) {
       say(`apt fetches ${name} ${version}, ${megabytes(sizeBytes)}`);
       const before = new Set(readdirSync(folder));
       const download = await apt("download", `${name}=${version}`);
-      const archive = readdirSync(folder).find((file) => file.endsWith(".deb") && !before.has(file));
+      const archive = readdirSync(folder).find((found) => found.endsWith(".deb") && !before.has(found));
       if (archive === undefined) {
         throw new RangeError(
           `Cannot fetch ${guest} as apt must have ${name} ${version}: ${aptReason(download.output)}; ${otherwise}`,
         );
       }
-      const path = join(into, archive);
+      // apt writes a version's colon into the name, a mirror leaves the epoch out: traces name the package in one way.
+      const path = join(into, basename(file));
       renameSync(join(folder, archive), path);
       return checked(path, expected);
     },

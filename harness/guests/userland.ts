@@ -53,7 +53,7 @@ export function buildInitrd(busybox: Uint8Array, modules: Readonly<Record<string
 }
 
 const DISK_BYTES = 4 * 1024 * 1024;
-const NOISE_BYTES = 256 * 1024;
+const NOISE_BYTES = 64 * 1024;
 
 /** The files on the disk, by name. */
 export function diskFiles(): Readonly<Record<"lines" | "noise", Uint8Array>> {
