@@ -72,21 +72,15 @@ export function createMachine(config: MachineConfig): Machine {
       `Cannot run ${what} under ${technique.name} as only the bare machine has a machine mode: use --technique native`,
     );
   }
-  const leaks = [...Object.keys(profile.leaks.csrs), ...profile.leaks.nops];
-  if (technique.requires.includes("all-sensitive-trap") && leaks.length > 0) {
+  const leaks = leakNames(profile);
+  if (technique.requires.includes("all-sensitive-trap") && leaks.length > 0 && config.unsound !== true) {
     throw new RangeError(
-      `Cannot run ${technique.name} as it requires that every sensitive instruction traps in user mode: on profile ${profile.name}, ${leaks.join(", ")} do not`,
+      `Cannot run ${technique.name} as it requires that every sensitive instruction traps in user mode: on profile ${profile.name}, ${leaks.join(", ")} do not; use --technique rewriting:trap, or --unsound to watch it fail`,
     );
   }
   if (!Number.isInteger(config.rtcSeconds)) {
     throw new RangeError(
       `Cannot make a machine as its clock starts at a whole number of seconds: ${config.rtcSeconds}`,
-    );
-  }
-  const leaks = leakNames(profile);
-  if (technique.requires.includes("all-sensitive-trap") && leaks.length > 0 && config.unsound !== true) {
-    throw new RangeError(
-      `Cannot run ${technique.name} on ${profile.name} as it requires that all sensitive instructions trap: ${leaks.join(", ")} do not; use --technique rewriting:trap, or --unsound to watch it fail`,
     );
   }
   const memory = new MachineMemory(config.memoryBytes, virtualized ? VMM_BYTES : 0);
@@ -147,7 +141,7 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
     );
   }
   for (const image of images)
-    for (const { address, bytes } of image.segments) memory.view(Number(address), bytes.length).set(bytes);
+    for (const { address, bytes } of image.segments) memory.place(Number(address), bytes);
 
   const given = config.dtb === undefined ? undefined : readDeviceTree(config.dtb);
   const tree = (initrd?: { readonly start: bigint; readonly end: bigint }): Uint8Array => {
@@ -168,9 +162,9 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
   const size = tree(config.initrd === undefined ? undefined : { start: 0n, end: 0n }).length;
   const places = placeBootData(ram, end, size, config.initrd?.length);
   const blob = tree(places.initrd);
-  memory.view(Number(places.deviceTree), blob.length).set(blob);
+  memory.place(Number(places.deviceTree), blob);
   if (config.initrd !== undefined && places.initrd !== undefined)
-    memory.view(Number(places.initrd.start), config.initrd.length).set(config.initrd);
+    memory.place(Number(places.initrd.start), config.initrd);
 
   hart.pc = images[0]!.entry;
   // The boot protocol of Linux and of OpenSBI's payloads: hart number in a0, device tree in a1.

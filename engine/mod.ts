@@ -17,7 +17,17 @@ export { type Decoded, decode, decodeAt } from "./isa/decode.ts";
 export { disassemble } from "./isa/disassemble.ts";
 export { type EncodeOperands, encode } from "./isa/encode.ts";
 export { findInstruction, INSTRUCTIONS, type Instruction } from "./isa/instructions.ts";
-export { extended, leakNames, leakyX86, PROFILES, type Profile, profileByName, strict, sv48, svadu } from "./isa/profile.ts";
+export {
+  extended,
+  leakNames,
+  leakyX86,
+  PROFILES,
+  type Profile,
+  profileByName,
+  strict,
+  sv48,
+  svadu,
+} from "./isa/profile.ts";
 export type { Digest } from "./machine/digest.ts";
 export { ImageError } from "./machine/image.ts";
 export { Machine, type MachineStop } from "./machine/machine.ts";

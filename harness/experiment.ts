@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Technique } from "../engine/mod.ts";
+import type { Profile, Technique } from "../engine/mod.ts";
 import type { Comparison } from "./comparison.ts";
 import type { CostModel } from "./costs/model.ts";
 import type { Guest } from "./guests/mod.ts";
@@ -34,6 +34,13 @@ export interface ExperimentOptions {
   readonly guest: Guest;
   /** The first column is recorded under `native` whether it is listed or not. */
   readonly techniques: readonly Technique[];
+  /**
+   * Those of the techniques that run though the profile lacks what they require. Each must be seen to differ from the recording: an experiment
+   * that finds one equal has failed.
+   */
+  readonly unsound?: readonly Technique[];
+  /** The machine's profile; `strict` where it is left out. */
+  readonly profile?: Profile;
   /** The first model prices the reports. */
   readonly costs: readonly CostModel[];
   /** Name of the mark whose laps are compared; whole runs where it is left out. */
@@ -50,7 +57,7 @@ export type Experiment = ExperimentOptions & { readonly [KIND]: true };
 /**
  * Declares an experiment. Export it by default.
  *
- * @throws {RangeError} If it lists no technique, one twice, or no cost model.
+ * @throws {RangeError} If it lists no technique, one twice, or no cost model; or calls a technique unsound that it does not list.
  *
  * @example
  * export default experiment({
@@ -68,6 +75,11 @@ export function experiment(options: ExperimentOptions): Experiment {
   if (names.length === 0) throw new RangeError("Cannot declare an experiment as it needs techniques: it lists none");
   if (twice !== undefined)
     throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
+  const stranger = options.unsound?.find((technique) => !options.techniques.includes(technique));
+  if (stranger !== undefined)
+    throw new RangeError(
+      `Cannot declare an experiment as what is unsound must be one of its techniques: ${techniqueLabel(stranger)} is not`,
+    );
   if (options.costs.length === 0)
     throw new RangeError("Cannot declare an experiment as it needs a cost model: it lists none; say costs: [inOrder]");
   return { ...options, [KIND]: true };

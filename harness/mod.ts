@@ -7,7 +7,7 @@
  * @module
  */
 
-export { full, native, type Technique } from "../engine/mod.ts";
+export { full, leakyX86, native, type Profile, rewritingTrap, type Technique } from "../engine/mod.ts";
 export { type ComparedRun, type CompareOptions, compare } from "./compare.ts";
 export * from "./comparison.ts";
 export { type ConsoleInput, LiveInput, type Moment, NO_INPUT, RecordedInput, ScriptedInput } from "./console-input.ts";

@@ -4,9 +4,12 @@
  * @module
  */
 
-import { full, native, PROFILES, type Profile, profileByName, type Technique } from "../engine/mod.ts";
+import { full, native, PROFILES, type Profile, profileByName, rewritingTrap, type Technique } from "../engine/mod.ts";
 
-const TECHNIQUES: readonly Technique[] = [native, full];
+const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap];
+
+/** A technique as flags name it: `full`, `rewriting:trap`. */
+const flagOf = ({ name, variant = "" }: Technique): string => (variant === "" ? name : `${name}:${variant}`);
 
 /**
  * A technique by its name, as in `native` or `rewriting:trap`.
@@ -14,10 +17,10 @@ const TECHNIQUES: readonly Technique[] = [native, full];
  * @throws {RangeError} If there is none of that name.
  */
 export function techniqueNamed(name: string): Technique {
-  const found = TECHNIQUES.find((technique) => technique.name === name);
+  const found = TECHNIQUES.find((technique) => flagOf(technique) === name);
   if (found !== undefined) return found;
   throw new RangeError(
-    `Cannot use technique "${name}" as it must be one of ${TECHNIQUES.map((t) => t.name).join(", ")}: it is none of them`,
+    `Cannot use technique "${name}" as it must be one of ${TECHNIQUES.map(flagOf).join(", ")}: it is none of them`,
   );
 }
 

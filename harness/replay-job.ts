@@ -21,6 +21,8 @@ export interface ReplayJob {
   /** File of the recording. */
   readonly recording: string;
   readonly technique: TechniqueReference;
+  /** Whether it runs even where the profile lacks what it requires. */
+  readonly unsound?: boolean;
   /** File for the replay's own trace. */
   readonly output: string;
 }
@@ -29,6 +31,7 @@ export interface ReplayJob {
 export async function runJob(job: ReplayJob, onProgress: (step: number) => void): Promise<StoredVerification> {
   return replayTo(openRecording(job.recording), {
     technique: await find(job.technique),
+    unsound: job.unsound ?? false,
     output: job.output,
     files: { recorded: basename(job.recording), replayed: basename(job.output) },
     onProgress,

@@ -36,6 +36,8 @@ export interface Recording {
 export interface ReplayOptions {
   /** `native` where it is left out. */
   readonly technique?: Technique;
+  /** Runs the technique even where the recording's profile lacks what it requires, to watch it fail. */
+  readonly unsound?: boolean;
   /** Where the images come from, in place of the recording's store. They must be the recorded ones. */
   readonly guest?: Guest;
   /** Where the replay's own trace goes; in memory where it is left out. */
@@ -73,7 +75,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const technique = options.technique ?? native;
   const recorded = recording.trace();
   const store = options.guest === undefined ? recording.store : await storeOfGuest(options.guest);
-  const { header, machine } = setUpAgain(recorded.header, store, technique);
+  const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);
   const names = namesOf(recorded, technique.name, options.files);
   const memory = options.sink === undefined ? new MemorySink() : undefined;
   const writer = new TraceWriter(options.sink ?? memory!, header);

@@ -29,6 +29,8 @@ export interface RunExperimentOptions {
   /** In place of the experiment's own. */
   readonly guest?: Guest;
   readonly techniques?: readonly Technique[];
+  /** Runs `techniques` even where the profile lacks what they require. The experiment's own list says itself which do. */
+  readonly unsound?: boolean;
   /** The mark whose laps are compared, in place of the experiment's own. */
   readonly measure?: string;
   /** Prices to use in place of the model's. */
@@ -44,8 +46,10 @@ export interface RunExperimentOptions {
 export interface ExperimentResult {
   readonly comparison: Comparison;
   readonly recorded: Pick<Tape, "ending" | "steps" | "instret" | "unfinished">;
-  /** Differences, in the order of the runs; empty where every run is the recorded one. */
+  /** Differences, in the order of the runs; empty where every run is the recorded one. Those that the experiment expects are left out. */
   readonly differences: readonly Identity[];
+  /** Techniques that the experiment calls unsound, and whose runs are the recorded one all the same. */
+  readonly undetected: readonly string[];
 }
 
 /** Laps of the measured mark that a comparison keeps for timelines. */
@@ -70,10 +74,11 @@ export async function runExperiment(
   const model = experiment.costs[0]!;
 
   const recorded = await recordTo(join(folder, traceFile("native")), guest, {
+    ...(experiment.profile === undefined ? {} : { profile: experiment.profile.name }),
     ...options.settings,
     onProgress: (step) => onProgress("recording", step),
   });
-  const jobs = replayJobs(loaded, options.techniques, join(folder, traceFile("native")), (label) =>
+  const jobs = replayJobs(loaded, options, join(folder, traceFile("native")), (label) =>
     join(folder, traceFile(label)),
   );
   const label = (job: ReplayJob): string =>
@@ -104,7 +109,16 @@ export async function runExperiment(
     ...(measure === null ? {} : { sample: { mark: measure, laps: SAMPLED_LAPS } }),
   });
   writeWhole(join(folder, COMPARISON_FILE), `${JSON.stringify(comparison, null, 2)}\n`);
-  return { comparison, recorded, differences: verified.map(({ identity }) => identity).filter(({ equal }) => !equal) };
+  // What the experiment says of its own techniques holds for its own profile.
+  const doomed = (at: number) =>
+    options.techniques === undefined && options.settings?.profile === undefined && jobs[at]!.unsound === true;
+  const identities = verified.map(({ identity }) => identity);
+  return {
+    comparison,
+    recorded,
+    differences: identities.filter(({ equal }, at) => !equal && !doomed(at)),
+    undetected: jobs.filter((_, at) => identities[at]!.equal && doomed(at)).map((job) => job.label),
+  };
 }
 
 /** Another guest makes other marks: it is compared by them only where it has the one that is asked for. */
@@ -115,10 +129,10 @@ function measureFor(guest: Guest, measure: string | undefined): string | null {
 /** A job for each technique but the recorded one. */
 function replayJobs(
   { experiment, path }: LoadedExperiment,
-  chosen: readonly Technique[] | undefined,
+  { techniques: chosen, unsound = false }: RunExperimentOptions,
   recording: string,
   output: (label: string) => string,
-): ReplayJob[] {
+): (ReplayJob & { readonly label: string })[] {
   const references: { technique: Technique; reference: TechniqueReference }[] =
     chosen === undefined
       ? experiment.techniques.map((technique, index) => ({ technique, reference: { experiment: path, index } }))
@@ -128,7 +142,9 @@ function replayJobs(
     .map(({ technique, reference }) => ({
       recording,
       technique: reference,
+      unsound: chosen === undefined ? (experiment.unsound?.includes(technique) ?? false) : unsound,
       output: output(techniqueLabel(technique)),
+      label: techniqueLabel(technique),
     }));
 }
 

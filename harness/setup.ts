@@ -90,14 +90,23 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
  *
  * @param header The recording's.
  * @param images What it started from: from a store, or freshly loaded; checked against the header's hashes.
+ * @param unsound Whether the technique runs even where the profile lacks what it requires.
  * @throws {RangeError} If an image is missing or is not the recorded one, or this machine has other devices.
  */
-export function setUpAgain(header: TraceHeader, store: ImageStore, technique: Technique): Setup {
+export function setUpAgain(
+  header: TraceHeader,
+  store: ImageStore,
+  technique: Technique,
+  unsound: boolean | undefined = false,
+): Setup {
   const images: Partial<Record<ImageRole, Uint8Array>> = {};
   for (const image of header.images) images[image.role] = store.get(image.sha256);
   if (images.kernel === undefined)
     throw new RangeError("Cannot replay as a recording must have a kernel: its header names none");
-  const machine = createMachine(configOf(header, { ...images, kernel: images.kernel }, technique));
+  const machine = createMachine({
+    ...configOf(header, { ...images, kernel: images.kernel }, technique),
+    unsound,
+  });
   if (machine.devices.join() !== header.devices.join()) {
     throw new RangeError(
       `Cannot replay as the machine must have the recorded devices ${header.devices.join(", ")}: it has ${machine.devices.join(", ")}; version ${header.engineVersion} recorded it`,

@@ -64,6 +64,12 @@ export class MachineMemory {
     const start = this.linear(physical);
     return this.u8.subarray(start, start + length);
   }
+  /** Puts bytes into RAM, as a loader or a device does. Whoever may hit decoded code must say so to the decode cache as well. */
+  place(physical: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.view(physical, bytes.length).set(bytes);
+    this.dirty.fill(1, this.frame(physical), this.frame(physical + bytes.length - 1) + 1);
+  }
   /** Little-endian value of 1 to 8 bytes. */
   read(physical: number, size: number): bigint {
     const start = this.linear(physical);

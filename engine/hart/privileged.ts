@@ -472,9 +472,9 @@ export class Privileged {
     }
     words[2 * N.mstatus] = status;
     const vector = words[2 * tvec]!;
-    const low = (vector & ~3) + (isInterrupt && (vector & 1) !== 0 ? 4 * cause : 0);
+    const low = ((vector & ~3) >>> 0) + (isInterrupt && (vector & 1) !== 0 ? 4 * cause : 0);
     u32[pcWord] = low;
-    u32[pcWord + 1] = words[2 * tvec + 1]!;
+    u32[pcWord + 1] = words[2 * tvec + 1]! + (low > 0xffff_ffff ? 1 : 0);
     this.onChange();
   }
 

@@ -110,11 +110,16 @@ function machine(profile: Profile) {
   };
 }
 
-function walk(profile: Profile, rules: (name: string) => Rule | undefined): void {
+/** What reads back otherwise than its rule says; and registers without a rule. */
+function faults(profile: Profile, rules: (name: string) => Rule | undefined): string[] {
+  const found: string[] = [];
   for (const { name, number, readOnly: fixed } of csrsOf(profile.extensions)) {
     if (fixed) continue;
     const rule = rules(name);
-    expect(rule, `a rule for ${name}`).toBeDefined();
+    if (rule === undefined) {
+      found.push(`${name} has no rule`);
+      continue;
+    }
     const { write, read } = machine(profile);
     // What sie and sip show is delegated.
     write(0x303, ALL);
@@ -123,21 +128,22 @@ function walk(profile: Profile, rules: (name: string) => Rule | undefined): void
     for (const value of WALK) {
       const old = read(number);
       write(number, value & mask);
-      const now = name === "mcycle" ? read(number) - 1n : read(number);
-      expect(`${name} 0x${(value & mask).toString(16)}: 0x${(now & ALL).toString(16)}`).toBe(
-        `${name} 0x${(value & mask).toString(16)}: 0x${rule!(value & mask, old).toString(16)}`,
-      );
+      const now = (name === "mcycle" ? read(number) - 1n : read(number)) & ALL;
+      const right = rule(value & mask, old);
+      if (now !== right)
+        found.push(`${name} of 0x${value.toString(16)} is 0x${now.toString(16)}, not 0x${right.toString(16)}`);
     }
   }
+  return found;
 }
 
 describe("every bit of every CSR", () => {
   test("reads back as its WARL rule says, on the strict machine", () => {
-    walk(strict, ruleOf);
+    expect(faults(strict, ruleOf)).toEqual([]);
   });
 
   test("does so with Sv48, where satp takes mode 9 too", () => {
-    walk(sv48, (name) => (name === "satp" ? satp([0n, 8n, 9n]) : ruleOf(name)));
+    expect(faults(sv48, (name) => (name === "satp" ? satp([0n, 8n, 9n]) : ruleOf(name)))).toEqual([]);
   });
 
   test.each([
@@ -149,7 +155,7 @@ describe("every bit of every CSR", () => {
       menvcfg: environment(menvcfg),
       senvcfg: environment(0xf1n),
     };
-    walk(profile, (name) => others[name] ?? ruleOf(name));
+    expect(faults(profile, (name) => others[name] ?? ruleOf(name))).toEqual([]);
   });
 });
 

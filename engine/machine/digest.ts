@@ -23,7 +23,25 @@ export class Digester {
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#hashes = new BigUint64Array(platform.memory.guestBytes / PAGE_BYTES);
-    platform.memory.dirty.fill(1);
+    // RAM is zero until something is put there, and what is put there is dirty.
+    this.#hashes.fill(this.#emptyPage());
+  }
+
+  /**
+   * Frames that are not all zero, in order; only pages written since they were last looked at are looked at again.
+   */
+  usedFrames(): number[] {
+    this.#hashPages();
+    const empty = this.#emptyPage();
+    const frames: number[] = [];
+    for (let frame = 0; frame < this.#hashes.length; frame++) if (this.#hashes[frame] !== empty) frames.push(frame);
+    return frames;
+  }
+
+  #emptyPage(): bigint {
+    const { memory, hart } = this.#platform;
+    memory.u8.fill(0, at.DIGEST_WINDOW, at.DIGEST_WINDOW + PAGE_BYTES);
+    return hart.hash(at.DIGEST_WINDOW, PAGE_BYTES, 0);
   }
 
   #hashPages(): void {

@@ -178,7 +178,7 @@ export class Machine {
 
   /** A snapshot of the whole machine as the guest sees it; restoring works under any technique. */
   save(): Uint8Array {
-    return saveMachine(this.#platform, this.#execution);
+    return saveMachine(this.#platform, this.#execution, this.#digester.usedFrames());
   }
   /** @throws {RangeError} If the state is not one of this machine. */
   load(state: Uint8Array): void {

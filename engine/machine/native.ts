@@ -7,8 +7,9 @@ import { KIND_NUMBER } from "../event/record.ts";
 import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
+import { Leaks, type RealCsrs } from "../hart/leaks.ts";
 import { readProtection } from "../hart/pmp.ts";
-import { MACHINE, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
+import { MACHINE, MXR, type Privileged, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import type { Execution } from "./execution.ts";
 import type { Platform } from "./platform.ts";
@@ -17,18 +18,24 @@ const TRAP = KIND_NUMBER["guest.trap"];
 const RETURN = KIND_NUMBER["guest.return"];
 const INTERRUPT = KIND_NUMBER.interrupt;
 const MARK = KIND_NUMBER.mark;
+const LEAK = KIND_NUMBER.leak;
 
 export class Native implements Execution {
   waiting = false;
   mark = -1;
   readonly #platform: Platform;
   readonly #contexts = new Contexts();
+  readonly #leaks: Leaks;
+  /** What user code sees of the guest's kernel on a leaking machine. */
+  readonly #real: RealCsrs;
   #changed = true;
   #key = -1;
   #root = -2;
 
   constructor(platform: Platform) {
     this.#platform = platform;
+    this.#leaks = new Leaks(platform.profile, platform.hart.x);
+    this.#real = realCsrs(platform.guest);
     platform.guest.onChange = () => {
       this.#changed = true;
     };
@@ -80,6 +87,7 @@ export class Native implements Execution {
         return;
       case STOP.csr:
         if (guest.execute(hart.current)) hart.complete();
+        else if (guest.mode === USER && this.#leaks.execute(hart.current, this.#real)) this.#leak();
         else this.#illegal();
         return;
       case STOP.system:
@@ -95,6 +103,11 @@ export class Native implements Execution {
     }
   }
 
+  #leak(): void {
+    const { hart, guest, log, position } = this.#platform;
+    log.appendWords(LEAK, position.step, guest.mode, hart.pcLow, hart.pcHigh, hart.current.bits);
+    hart.complete();
+  }
   #illegal(): void {
     this.#trap(CAUSE.illegal, this.#platform.hart.current.bits, 0);
   }
@@ -131,6 +144,10 @@ export class Native implements Execution {
     if (effects.block !== undefined) {
       if (!guest.permitsBlock(effects.block)) this.#illegal();
       else if (hart.evaluate() === STOP.trap) this.#trap(hart.cause, hart.valueLow, hart.valueHigh);
+      return;
+    }
+    if (guest.mode === USER && this.#leaks.ignores(mnemonic)) {
+      this.#leak();
       return;
     }
     switch (mnemonic) {
@@ -181,4 +198,16 @@ export class Native implements Execution {
       }
     }
   }
+}
+
+function realCsrs(guest: Privileged): RealCsrs {
+  return {
+    read(number) {
+      guest.read(number);
+      return (BigInt(guest.high >>> 0) << 32n) | BigInt(guest.low >>> 0);
+    },
+    write(number, value) {
+      guest.write(number, Number(value & 0xffff_ffffn), Number(value >> 32n));
+    },
+  };
 }

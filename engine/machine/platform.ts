@@ -221,14 +221,7 @@ export class Platform {
       write: (address, bytes) => {
         if (bytes.length === 0) return;
         const physical = check(address, bytes.length);
-        this.memory.view(physical, bytes.length).set(bytes);
-        for (
-          let frame = this.memory.frame(physical);
-          frame <= this.memory.frame(physical + bytes.length - 1);
-          frame++
-        ) {
-          this.memory.dirty[frame] = 1;
-        }
+        this.memory.place(physical, bytes);
         this.hart.written(physical, bytes.length);
         log(address, bytes, 1);
       },

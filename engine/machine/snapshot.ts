@@ -49,8 +49,8 @@ class Reader {
   }
 }
 
-/** @returns The state; the harness keeps it as it is. */
-export function saveMachine(platform: Platform, execution: Execution): Uint8Array {
+/** @param frames Those that are not all zero. @returns The state; the harness keeps it as it is. */
+export function saveMachine(platform: Platform, execution: Execution, frames: readonly number[]): Uint8Array {
   const { memory, hart, guest, position, schedule, bus } = platform;
   const out = new Writer();
   out.view(Uint32Array.of(MAGIC, memory.guestBytes / PAGE_BYTES));
@@ -72,16 +72,8 @@ export function saveMachine(platform: Platform, execution: Execution): Uint8Arra
   out.bytes(platform.output);
   out.view(Uint16Array.from(JSON.stringify(platform.end ?? null), (character) => character.charCodeAt(0)));
   // Only pages that are not all zero, each with its number.
-  const frames: number[] = [];
-  const pages: Uint8Array[] = [];
-  for (let frame = 0; frame < memory.guestBytes / PAGE_BYTES; frame++) {
-    const words = memory.u64.subarray((at.RAM + frame * PAGE_BYTES) >>> 3, (at.RAM + (frame + 1) * PAGE_BYTES) >>> 3);
-    if (words.every((word) => word === 0n)) continue;
-    frames.push(frame);
-    pages.push(memory.view(RAM_BASE + frame * PAGE_BYTES, PAGE_BYTES));
-  }
   out.view(Uint32Array.from(frames));
-  for (const page of pages) out.bytes(page);
+  for (const frame of frames) out.bytes(memory.view(RAM_BASE + frame * PAGE_BYTES, PAGE_BYTES));
   return out.finish();
 }
 

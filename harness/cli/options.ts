@@ -6,6 +6,9 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 
+/** What `--unsound` does, for a verb that runs one technique. */
+export const UNSOUND = "run it even where the profile lacks what it requires, to watch it fail";
+
 /** A whole number of at least `least`; underscores may group its digits. */
 export function wholeNumber(least = 1): (text: string) => number {
   return (text) => {
@@ -82,7 +85,7 @@ export function addGuestOptions(command: Command): Command {
 
 export function addRecordingOptions(command: Command): Command {
   return command
-    .option("--profile <NAME>", "the machine profile", "strict")
+    .option("--profile <NAME>", "the machine profile; the experiment's, or strict, where it is left out")
     .addOption(new Option("--rtc <UNIX_SECONDS>", "what the clock says at the start").argParser(wholeNumber(0)))
     .addOption(new Option("--checkpoint-every <N>", "steps between checkpoints").argParser(wholeNumber(1000)))
     .addOption(new Option("--max-instructions <N>", "the step budget; the run ends there").argParser(wholeNumber(1)));

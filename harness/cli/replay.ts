@@ -10,12 +10,14 @@ import { techniqueNamed } from "../names.ts";
 import { openRecording } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
 import type { Finish } from "./main.ts";
+import { UNSOUND } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 import { exitCodeOf, failureRemark, grouped, runDocument, runText } from "./run-document.ts";
 
 interface Options {
   readonly technique: string;
+  readonly unsound?: boolean;
   readonly output?: string;
 }
 
@@ -23,6 +25,7 @@ export function declare(command: Command, finish: Finish): void {
   command
     .argument("<TRACE>", "a recording")
     .option("--technique <NAME>", "the technique to run it under", "native")
+    .option("--unsound", UNSOUND)
     .option("-o, --output <FILE>", "keep the replay's own trace there")
     .action((path: string, options: Options) => finish(run(path, options)));
 }
@@ -32,6 +35,7 @@ async function run(path: string, options: Options): Promise<Outcome> {
   return replayOutcome(path, (onProgress) =>
     replayTo(openRecording(path), {
       technique,
+      ...(options.unsound === undefined ? {} : { unsound: options.unsound }),
       files: {
         recorded: basename(path),
         replayed: basename(options.output ?? `${path.replace(/(\.[a-z]+)?\.trace$/, "")}.${technique.name}.trace`),

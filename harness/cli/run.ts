@@ -29,6 +29,7 @@ import { writeReports } from "./write-reports.ts";
 
 interface Options extends GuestOptions, RecordingOptions {
   readonly technique?: string;
+  readonly unsound?: boolean;
   readonly measure?: string;
   readonly set: readonly string[];
   readonly workers: number;
@@ -41,6 +42,7 @@ export function declare(command: Command, finish: Finish): void {
     .option("--quick", "a guest by name does less")
     .option("--measure <MARK>", "the mark whose laps are compared, in place of the experiment's")
     .option("--technique <LIST>", "techniques in place of the experiment's, such as native,full")
+    .option("--unsound", "run those techniques even where the profile lacks what they require, to watch them fail")
     .option(
       "--set <PRICE=CYCLES>",
       "a price in place of the cost model's, such as cost.trap.entry=800; may be repeated",
@@ -62,7 +64,11 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
   const guest = named ? chooseGuest(options) : options.quick === true ? quicker(loaded.experiment.guest) : undefined;
   const progress = new Progress(loaded.name);
-  const { comparison, recorded, differences } = await runExperiment(loaded, {
+  if (options.unsound === true && techniques === undefined)
+    throw new RangeError(
+      `Cannot run ${loaded.name} unsound as its own techniques say themselves what they are: name some with --technique`,
+    );
+  const { comparison, recorded, differences, undetected } = await runExperiment(loaded, {
     folder,
     overrides,
     workers: options.workers,
@@ -70,6 +76,7 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     ...(guest === undefined ? {} : { guest }),
     ...(options.measure === undefined ? {} : { measure: options.measure }),
     ...(techniques === undefined ? {} : { techniques }),
+    ...(options.unsound === undefined ? {} : { unsound: options.unsound }),
     onProgress: (what, step) => progress.at(step, what),
   }).finally(() => progress.end());
   const written = await writeReports(folder, comparison, loaded.experiment.reports);
@@ -79,8 +86,13 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     recorded.unfinished === undefined
       ? undefined
       : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
-  const exitCode = differences.length > 0 ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
-  const remark = differences[0]?.firstDifference?.message ?? unfinished ?? failureRemark(workload, recorded);
+  const failed = differences.length + undetected.length > 0;
+  const exitCode = failed ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
+  const equal =
+    undetected.length === 0
+      ? undefined
+      : `${undetected.join(", ")} ran unsound, and the difference that the experiment is about was not seen`;
+  const remark = differences[0]?.firstDifference?.message ?? equal ?? unfinished ?? failureRemark(workload, recorded);
   return {
     exitCode,
     document: comparisonDocument(comparison, folder, written.report),

@@ -11,6 +11,7 @@ import { named, openRecording, openTrace } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
 import { verifyTraces } from "../verify.ts";
 import type { Finish } from "./main.ts";
+import { UNSOUND } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { replayOutcome } from "./replay.ts";
 import { runDocument } from "./run-document.ts";
@@ -18,6 +19,7 @@ import { storedRun } from "./stored-run.ts";
 
 interface Options {
   readonly technique?: string;
+  readonly unsound?: boolean;
 }
 
 export function declare(command: Command, finish: Finish): void {
@@ -25,6 +27,7 @@ export function declare(command: Command, finish: Finish): void {
     .argument("<TRACE>", "a recording")
     .argument("[OTHER]", "a trace of another run, to be compared instead of running again")
     .option("--technique <NAME>", "the technique to run it under; the recorded one where it is left out")
+    .option("--unsound", UNSOUND)
     .action((path: string, other: string | undefined, options: Options) => finish(run(path, other, options)));
 }
 
@@ -32,7 +35,8 @@ async function run(path: string, other: string | undefined, options: Options): P
   if (other !== undefined) return compareFiles(path, other, options);
   const recording = openRecording(path);
   const technique = techniqueNamed(options.technique ?? recording.trace().header.technique);
-  return replayOutcome(path, (onProgress) => replayTo(recording, { technique, onProgress }));
+  const unsound = options.unsound === undefined ? {} : { unsound: options.unsound };
+  return replayOutcome(path, (onProgress) => replayTo(recording, { technique, ...unsound, onProgress }));
 }
 
 function compareFiles(path: string, other: string, options: Options): Outcome {

@@ -38,12 +38,20 @@ export function compareImage(image: Image, { tier, ledger, onMachine }: CompareO
 function follow(image: Image, qemu: Qemu, stepper: Stepper, ledger: Ledger | undefined): Comparison {
   const { log } = qemu;
   do {
-    if (!log.next()) throw new RangeError(`Cannot compare with QEMU as it must reach the programs: ${qemu.messages || "it ended before"}`);
+    if (!log.next())
+      throw new RangeError(
+        `Cannot compare with QEMU as it must reach the programs: ${qemu.messages || "it ended before"}`,
+      );
   } while (log.state[0] !== image.start || log.state[1] !== 0);
   const hash = new Uint32Array(2);
   let steps = 0;
   let last = 0n;
-  const mismatch = (fields: readonly string[]): Mismatch => ({ at: steps, ...describe(image, stepper, last), mode: stepper.mode, fields });
+  const mismatch = (fields: readonly string[]): Mismatch => ({
+    at: steps,
+    ...describe(image, stepper, last),
+    mode: stepper.mode,
+    fields,
+  });
   const result = (found?: Mismatch): Comparison => ({ steps, hash: [hash[0]!, hash[1]!], mismatch: found });
   let unread = true;
   for (; steps < MOST_STEPS; ) {

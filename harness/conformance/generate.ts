@@ -4,7 +4,18 @@
  * @module
  */
 import { CODE, POOL, TEST_FINISHER } from "./memory-map.ts";
-import { type Environment, type Item, item, lowerOf, number, type Program, type Section, type Unit, upper, word } from "./program.ts";
+import {
+  type Environment,
+  type Item,
+  item,
+  lowerOf,
+  number,
+  type Program,
+  type Section,
+  type Unit,
+  upper,
+  word,
+} from "./program.ts";
 import { Seeded } from "./seeded.ts";
 import * as system from "./system-units.ts";
 import * as units from "./units.ts";
@@ -20,8 +31,18 @@ const TVM = 1n << 20n;
 const UXL = 2n << 32n;
 
 function makeEnvironment(random: Seeded): Environment {
-  const mode = random.weighted<Environment["mode"]>([[3, 3], [4, 1], [3, 0]]);
-  const translation = random.chance(35) ? "bare" : mode === 0 ? "user" : mode === 1 ? "supervisor" : random.pick(["user", "supervisor"] as const);
+  const mode = random.weighted<Environment["mode"]>([
+    [3, 3],
+    [4, 1],
+    [3, 0],
+  ]);
+  const translation = random.chance(35)
+    ? "bare"
+    : mode === 0
+      ? "user"
+      : mode === 1
+        ? "supervisor"
+        : random.pick(["user", "supervisor"] as const);
   let mstatus = UXL | (BigInt(mode) << 11n);
   const flag = (bit: bigint, percent: number) => {
     if (random.chance(percent)) mstatus |= bit;
@@ -86,7 +107,10 @@ function makeSection(random: Seeded, all: readonly Window[], environment: Enviro
   const paged = environment.translation !== "bare";
   // The largest leaves take four levels to find.
   const windows = paged && environment.levels === 4 ? all : all.filter(({ size }) => size !== "512G");
-  let status: units.Situation["status"] = { sum: (environment.mstatus & SUM) !== 0n, mxr: (environment.mstatus & MXR) !== 0n };
+  let status: units.Situation["status"] = {
+    sum: (environment.mstatus & SUM) !== 0n,
+    mxr: (environment.mstatus & MXR) !== 0n,
+  };
   // In machine mode it is MPRV that decides, and a trap clears it.
   let translated: boolean | undefined = mode === 3 ? ((environment.mstatus & MPRV) !== 0n ? undefined : false) : paged;
   const trapsFences = (environment.mstatus & TVM) !== 0n;
@@ -124,7 +148,12 @@ function fill(random: Seeded): Unit[] {
   const first = random.below(900);
   const base = 31;
   const load = (mnemonic: string, rd: number, offset: number): Item => item(mnemonic, { rd, rs1: base, imm: offset });
-  const items: Unit[] = [[upper(base, () => POOL + 8 * first), { size: 4, bits: (place) => word("addi", { rd: base, rs1: base, imm: lowerOf(place, POOL + 8 * first) }) }]];
+  const items: Unit[] = [
+    [
+      upper(base, () => POOL + 8 * first),
+      { size: 4, bits: (place) => word("addi", { rd: base, rs1: base, imm: lowerOf(place, POOL + 8 * first) }) },
+    ],
+  ];
   // The pool of f registers lies behind that of x registers, out of the immediate's reach: integers make f operands here.
   for (let i = 0; i < 32; i++) items.push([load("fld", i, 8 * (32 + i))]);
   for (let i = 1; i < 32; i++) items.push([load("ld", i, 8 * i)]);

@@ -8,7 +8,7 @@
  * @module
  */
 import { assemble } from "../../engine/mod.ts";
-import { CLINT, CODE, ENVIRONMENTS, M_HANDLER, RAM, S_HANDLER, SAVE } from "./memory-map.ts";
+import { CLINT, CODE, ENVIRONMENTS, M_HANDLER, PLIC, RAM, S_HANDLER, SAVE, UART, UART_SOURCE } from "./memory-map.ts";
 
 /** Fields of the save area, in bytes. */
 const SAVED = { t1: 0, t2: 8, codeFrom: 16, codeTo: 24, call: 32, resume: 40, next: 48 } as const;
@@ -89,6 +89,15 @@ out:
   csrrw t0, mscratch, t0
   mret
 interrupt:
+  andi t1, t1, 63
+  addi t1, t1, -11
+  bnez t1, internal
+  lui t1, ${UART >>> 12}
+  sb zero, 1(t1)
+  lui t1, ${(PLIC >>> 12) + 0x200}
+  lw t2, 4(t1)
+  sw t2, 4(t1)
+internal:
 ${clearInterrupts(timed)}
   j out
 resume:
@@ -149,6 +158,12 @@ const boot = (timed: boolean) => `
   csrw mscratch, t0
 ${clearTimer}
 ${clearInterrupts(timed)}
+  li t1, 1
+  li t2, ${PLIC + 4 * UART_SOURCE}
+  sw t1, 0(t2)
+  slli t1, t1, ${UART_SOURCE}
+  li t2, ${PLIC + 0x2000}
+  sw t1, 0(t2)
   li t1, ${timed ? 1 : 0}
   slli t1, t1, 63
   csrw menvcfg, t1
@@ -170,7 +185,10 @@ export interface Piece {
 
 /** @param codeTo The end of the programs. @param timed Whether stimecmp decides when the supervisor's timer interrupt is pending (menvcfg.STCE). */
 export function handlers(codeTo: number, timed: boolean): Piece[] {
-  const code = (address: number, text: string): Piece => ({ address, bytes: assemble(text, { base: BigInt(address) }).bytes });
+  const code = (address: number, text: string): Piece => ({
+    address,
+    bytes: assemble(text, { base: BigInt(address) }).bytes,
+  });
   const save = new DataView(new ArrayBuffer(64));
   save.setBigUint64(SAVED.codeFrom, BigInt(CODE), true);
   save.setBigUint64(SAVED.codeTo, BigInt(codeTo), true);

@@ -6,7 +6,21 @@
 import { csrByName } from "../../engine/mod.ts";
 import { finish, generate } from "./generate.ts";
 import { CALL_OFFSET, ENVIRONMENT_BYTES, FIELD, handlers } from "./handlers.ts";
-import { CODE, ENVIRONMENTS, IMAGE_END, M_HANDLER, POOL, POOL_ENTRIES, RAM, ROOT_S, ROOT_S_SV48, ROOT_U, ROOT_U_SV48, S_HANDLER, WINDOW_PAGE } from "./memory-map.ts";
+import {
+  CODE,
+  ENVIRONMENTS,
+  IMAGE_END,
+  M_HANDLER,
+  POOL,
+  POOL_ENTRIES,
+  RAM,
+  ROOT_S,
+  ROOT_S_SV48,
+  ROOT_U,
+  ROOT_U_SV48,
+  S_HANDLER,
+  WINDOW_PAGE,
+} from "./memory-map.ts";
 import { floating, integer } from "./operands.ts";
 import { type Environment, type Probe, type Program, type Section, word } from "./program.ts";
 import { Seeded } from "./seeded.ts";
@@ -67,7 +81,10 @@ export const PROGRAMS = 12;
 /** Generates an image. */
 export function makeImage(seed: number, programs = PROGRAMS): Image {
   const { windows } = groundOf(seed);
-  return layOut(seed, Array.from({ length: programs }, (_, i) => generate(seed * 1000 + i, windows.all, isTimed(seed))));
+  return layOut(
+    seed,
+    Array.from({ length: programs }, (_, i) => generate(seed * 1000 + i, windows.all, isTimed(seed))),
+  );
 }
 
 /** Lays programs out, of which parts may have been deleted. */
@@ -78,8 +95,8 @@ export function layOut(seed: number, programs: readonly Program[]): Image {
   const instructions = new Map<number, Placed>();
   let at = CODE;
   let environments = ENVIRONMENTS;
-  const all: (readonly [program: number, section: number, content: Section])[] = programs.flatMap(({ sections }, program) =>
-    sections.map((content, section) => [program, section, content] as const),
+  const all: (readonly [program: number, section: number, content: Section])[] = programs.flatMap(
+    ({ sections }, program) => sections.map((content, section) => [program, section, content] as const),
   );
   // The last program runs with a locked PMP entry.
   const locking = { environment: finish.environment, units: [protectionUnit(new Seeded(seed), true)] };
@@ -113,9 +130,16 @@ export function layOut(seed: number, programs: readonly Program[]): Image {
       }
     }
   }
-  if (at > WINDOW_PAGE) throw new RangeError(`Cannot lay out an image as its programs must fit: they end at 0x${at.toString(16)}`);
-  if (environments > IMAGE_END) throw new RangeError(`Cannot lay out an image as its environments must fit: there are ${all.length}`);
-  for (const { address, bytes: content } of [...handlers(at, isTimed(seed)), ...windows.pieces, { address: POOL, bytes: pool }]) bytes.set(content, address - RAM);
+  if (at > WINDOW_PAGE)
+    throw new RangeError(`Cannot lay out an image as its programs must fit: they end at 0x${at.toString(16)}`);
+  if (environments > IMAGE_END)
+    throw new RangeError(`Cannot lay out an image as its environments must fit: there are ${all.length}`);
+  for (const { address, bytes: content } of [
+    ...handlers(at, isTimed(seed)),
+    ...windows.pieces,
+    { address: POOL, bytes: pool },
+  ])
+    bytes.set(content, address - RAM);
   return { seed, programs, bytes, start: CODE, instructions };
 }
 
@@ -126,7 +150,13 @@ function satpOf({ translation, levels }: Environment): bigint {
   return translation === "bare" ? 0n : MODE[levels] | BigInt(ROOTS[levels][translation] / 4096);
 }
 
-function writeEnvironment(view: DataView, offset: number, environment: Environment, start: number, resume: number): void {
+function writeEnvironment(
+  view: DataView,
+  offset: number,
+  environment: Environment,
+  start: number,
+  resume: number,
+): void {
   const put = (field: keyof typeof FIELD, value: bigint) => view.setBigUint64(offset + FIELD[field], value, true);
   const paged = environment.translation !== "bare";
   // The supervisor runs its handler where no user page is, under either root.
@@ -146,6 +176,20 @@ function writeEnvironment(view: DataView, offset: number, environment: Environme
 
 /** The numbers of the CSRs that QEMU's log has, in its order. */
 export const LOGGED: readonly { readonly name: string; readonly number: number }[] = [
-  ...["mstatus", "mip", "mie", "mideleg", "medeleg", "mtvec", "stvec", "mepc", "sepc", "mcause", "scause", "mtval", "stval"],
+  ...[
+    "mstatus",
+    "mip",
+    "mie",
+    "mideleg",
+    "medeleg",
+    "mtvec",
+    "stvec",
+    "mepc",
+    "sepc",
+    "mcause",
+    "scause",
+    "mtval",
+    "stval",
+  ],
   ...["mscratch", "sscratch", "satp"],
 ].map((name) => ({ name, number: csrByName(name)!.number }));

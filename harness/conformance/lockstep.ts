@@ -14,6 +14,8 @@ import { RAM_BYTES } from "./memory-map.ts";
 import { FIELDS, SATP, STATE_WORDS } from "./qemu-log.ts";
 
 const TVM = 1 << 20;
+const SCAUSE = 0x142;
+const MCAUSE = 0x342;
 
 /** The machine of ours, with what a comparison needs of it. */
 export class Stepper {
@@ -22,6 +24,9 @@ export class Stepper {
   readonly state = new Uint32Array(STATE_WORDS);
   /** Whether that step fetched nothing. */
   silent = false;
+  /** The trap that it was, or -1; and whether that was an interrupt. */
+  cause = -1;
+  interrupt = false;
   /** The mode before it. */
   mode = 3;
   ended = false;
@@ -39,7 +44,10 @@ export class Stepper {
     this.#registers = words(hart.x);
     this.#floats = words(hart.f);
     for (let i = 0; Number(hart.pc) !== image.start; i++) {
-      if (i > 1000) throw new RangeError(`Cannot start an image as its boot code must reach the programs: pc is 0x${hart.pc.toString(16)}`);
+      if (i > 1000)
+        throw new RangeError(
+          `Cannot start an image as its boot code must reach the programs: pc is 0x${hart.pc.toString(16)}`,
+        );
       this.machine.run(this.machine.step + 1);
     }
   }
@@ -49,13 +57,15 @@ export class Stepper {
     const { machine } = this;
     const { guest } = machine.parts.platform;
     this.capture();
-    const instret = machine.instret;
+    const { instret } = machine;
     this.ended = machine.run(machine.step + 1).kind === "end";
+    this.cause = -1;
     this.silent = false;
     if (machine.instret !== instret || this.ended) return;
-    const supervisor = guest.mode === 1;
-    guest.read(supervisor ? 0x142 : 0x342);
-    this.silent = guest.high !== 0 || guest.low === 1 || guest.low === 12;
+    guest.read(guest.mode === 1 ? SCAUSE : MCAUSE);
+    this.cause = guest.low;
+    this.interrupt = guest.high !== 0;
+    this.silent = this.interrupt || this.cause === 1 || this.cause === 12;
   }
 
   /** Keeps the state as it is. */
@@ -94,7 +104,8 @@ export interface Mismatch {
   readonly fields: readonly string[];
 }
 
-const value = (state: Uint32Array, field: number) => `0x${((BigInt(state[2 * field + 1]!) << 32n) | BigInt(state[2 * field]!)).toString(16)}`;
+const value = (state: Uint32Array, field: number) =>
+  `0x${((BigInt(state[2 * field + 1]!) << 32n) | BigInt(state[2 * field]!)).toString(16)}`;
 
 /** @returns The fields in which two states differ. */
 export function differences(ours: Uint32Array, qemu: Uint32Array): string[] {
@@ -129,7 +140,8 @@ export function describe(image: Image, stepper: Stepper, pc: bigint): Omit<Misma
   const placed = image.instructions.get(Number(pc));
   return {
     pc,
-    instruction: bits === undefined ? "nothing that memory holds" : disassemble((bits & 3) === 3 ? bits : bits & 0xffff, pc),
+    instruction:
+      bits === undefined ? "nothing that memory holds" : disassemble((bits & 3) === 3 ? bits : bits & 0xffff, pc),
     program: placed?.program ?? -1,
     section: placed?.section ?? -1,
     unit: placed?.unit ?? -1,

@@ -52,3 +52,7 @@ export const STRADDLING = 0xffe;
 
 export const TEST_FINISHER = 0x10_0000;
 export const CLINT = 0x200_0000;
+export const PLIC = 0xc00_0000;
+export const UART = 0x1000_0000;
+/** The UART's line into the PLIC; context 0 is machine mode's. */
+export const UART_SOURCE = 10;

@@ -64,7 +64,11 @@ function float(random: Seeded, { fractionBits, exponentBits }: Format): bigint {
     [4, () => random.long()],
   ])();
   const field = BigInt(Math.max(0, Math.min(top, exponent)));
-  return (BigInt(random.below(2)) << BigInt(fractionBits + exponentBits)) | (field << BigInt(fractionBits)) | (fraction & ones);
+  return (
+    (BigInt(random.below(2)) << BigInt(fractionBits + exponentBits)) |
+    (field << BigInt(fractionBits)) |
+    (fraction & ones)
+  );
 }
 
 /** A value for an f register: a double, a boxed single, or a single that is not boxed right. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { encode, type EncodeOperands, findInstruction } from "../../engine/mod.ts";
+import { type EncodeOperands, encode, findInstruction } from "../../engine/mod.ts";
 
 /** Where an instruction lies, and what lies around it. */
 export interface Place {
@@ -59,7 +59,8 @@ export interface Program {
 /** @throws {RangeError} If there is no such instruction, or an operand does not fit. */
 export function word(mnemonic: string, operands: EncodeOperands): number {
   const instruction = findInstruction(mnemonic);
-  if (instruction === undefined) throw new RangeError(`Cannot encode ${mnemonic} as it must be in the tables: it is not`);
+  if (instruction === undefined)
+    throw new RangeError(`Cannot encode ${mnemonic} as it must be in the tables: it is not`);
   return encode(instruction, operands);
 }
 

@@ -108,7 +108,8 @@ export class QemuLog {
       this.#to -= this.#from;
       this.#from = 0;
     }
-    if (this.#to === this.#buffer.length) throw new RangeError("Cannot read QEMU's log as records must be short: one is over 1 MiB");
+    if (this.#to === this.#buffer.length)
+      throw new RangeError("Cannot read QEMU's log as records must be short: one is over 1 MiB");
     const count = readSync(this.#fd, this.#buffer, this.#to, this.#buffer.length - this.#to, null);
     this.#to += count;
     return count > 0;
@@ -129,7 +130,9 @@ export class QemuLog {
           if (field !== undefined) columns.push({ offset: match.index + match[0].length - 16, field });
         }
         if (columns.length !== FIELDS.length) {
-          throw new RangeError(`Cannot read QEMU's log as a record must have ${FIELDS.length} known fields: it has ${columns.length}`);
+          throw new RangeError(
+            `Cannot read QEMU's log as a record must have ${FIELDS.length} known fields: it has ${columns.length}`,
+          );
         }
         this.#columns = columns;
         this.#satpLine = record.indexOf("\n satp ") + 1;

@@ -27,7 +27,9 @@ export function qemuVersion(): string | undefined {
 export function requireQemu(): void {
   const version = qemuVersion();
   if (version === undefined) {
-    throw new RangeError("Cannot compare with QEMU as qemu-system-riscv64 must be installed: it is not; type apt-get install qemu-system-misc");
+    throw new RangeError(
+      "Cannot compare with QEMU as qemu-system-riscv64 must be installed: it is not; type apt-get install qemu-system-misc",
+    );
   }
   if (!version.startsWith("7.2.")) {
     throw new RangeError(`Cannot compare with QEMU as its known differences are those of 7.2: this is ${version}`);
@@ -42,7 +44,11 @@ export class Qemu {
 
   constructor(image: Image) {
     this.#folder = mkdtempSync(join(tmpdir(), "trapline-conformance-"));
-    const [program, pipe, errors] = ["image.bin", "log", "errors"].map((name) => join(this.#folder, name)) as [string, string, string];
+    const [program, pipe, errors] = ["image.bin", "log", "errors"].map((name) => join(this.#folder, name)) as [
+      string,
+      string,
+      string,
+    ];
     writeFileSync(program, image.bytes);
     execFileSync("mkfifo", [pipe]);
     const machine = ["-machine", "virt", "-cpu", QEMU_CPU, "-m", String(RAM_BYTES >> 20), "-bios", "none"];
@@ -51,7 +57,9 @@ export class Qemu {
     const load = ["-device", `loader,file=${program},addr=0x80000000`];
     // The shell opens the pipe before QEMU starts, so that a QEMU that fails at once ends the pipe instead of leaving the reader waiting.
     const script = 'exec 3>"$1" 2>"$2"; shift 2; exec "$@"';
-    this.#process = spawn("sh", ["-c", script, "sh", pipe, errors, QEMU, ...machine, ...quiet, ...log, ...load], { stdio: "ignore" });
+    this.#process = spawn("sh", ["-c", script, "sh", pipe, errors, QEMU, ...machine, ...quiet, ...log, ...load], {
+      stdio: "ignore",
+    });
     this.#fd = openSync(pipe, "r");
     this.log = new QemuLog(this.#fd);
   }

@@ -7,7 +7,7 @@
  */
 import { type Csr, decode } from "../../engine/mod.ts";
 import { REGISTERS } from "./compared.ts";
-import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES } from "./memory-map.ts";
+import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES, UART } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, number, type Unit, word } from "./program.ts";
 import type { Seeded } from "./seeded.ts";
 import type { Situation } from "./units.ts";
@@ -22,7 +22,21 @@ const numberOf = (name: string): number => {
 const FREE = { machine: ["mepc", "mcause", "mtval"], supervisor: ["sscratch", "sepc", "scause", "stval"] } as const;
 
 /** Fields that both machines have, and that take nothing away from the test: MPP is set or cleared whole, as 2 is no mode. */
-const MSTATUS = [1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 8, 3 << 11, 3 << 13, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22];
+const MSTATUS = [
+  1 << 1,
+  1 << 3,
+  1 << 5,
+  1 << 7,
+  1 << 8,
+  3 << 11,
+  3 << 13,
+  1 << 17,
+  1 << 18,
+  1 << 19,
+  1 << 20,
+  1 << 21,
+  1 << 22,
+];
 const SSTATUS = [1 << 1, 1 << 5, 1 << 8, 3 << 13, 1 << 18, 1 << 19];
 /** Causes that may be delegated: a supervisor's ecall is the S handler's way out. */
 const DELEGABLE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15].map((cause) => 1 << cause);
@@ -52,7 +66,10 @@ const IMMEDIATE_FORMS = ["csrrwi", "csrrsi", "csrrci"] as const;
 function masked(random: Seeded, csr: string, masks: readonly number[]): Item[] {
   const value = some(random, masks, 100 / masks.length + 15);
   const base = random.other();
-  return [...number(base, value), item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: base, imm: numberOf(csr) })];
+  return [
+    ...number(base, value),
+    item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: base, imm: numberOf(csr) }),
+  ];
 }
 
 /** Puts a random value into a register and takes it out again, where the value in between would take the test's ground away. */
@@ -75,7 +92,9 @@ const anyRoot = (random: Seeded) => (rd: number) => [
   item("addi", { rd, rs1: rd, imm: random.below(2048) }),
 ];
 
-const read = (random: Seeded, csr: string): Item[] => [item(random.pick(["csrrs", "csrrc"]), { rd: random.register(), rs1: 0, imm: numberOf(csr) })];
+const read = (random: Seeded, csr: string): Item[] => [
+  item(random.pick(["csrrs", "csrrc"]), { rd: random.register(), rs1: 0, imm: numberOf(csr) }),
+];
 /** An access that gives no value: of counters, and of what names the machine. */
 const touch = (csr: string): Item[] => [item("csrrs", { rd: 0, rs1: 0, imm: numberOf(csr) })];
 
@@ -97,12 +116,59 @@ function machineAccess(random: Seeded, timed: boolean): Item[] {
     [2, () => exchanged(random, random.pick(["mtvec", "stvec", "mscratch"]), anything(random))],
     [2, () => exchanged(random, "satp", anyRoot(random))],
     [9, () => free(random, random.pick([...FREE.machine, ...FREE.supervisor]))],
-    [2, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(8), imm: numberOf(random.pick(["mcounteren", "scounteren"])) })]],
-    [1, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(2), imm: numberOf("senvcfg") })]],
+    [
+      2,
+      () => [
+        item(random.pick(IMMEDIATE_FORMS), {
+          rd: random.register(),
+          zimm5: random.below(8),
+          imm: numberOf(random.pick(["mcounteren", "scounteren"])),
+        }),
+      ],
+    ],
+    [
+      1,
+      () => [
+        item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(2), imm: numberOf("senvcfg") }),
+      ],
+    ],
     // STCE stays as the image has it.
-    [1, () => [item(random.pick(["csrrsi", "csrrci"]), { rd: random.register(), zimm5: random.below(2), imm: numberOf("menvcfg") })]],
+    [
+      1,
+      () => [
+        item(random.pick(["csrrsi", "csrrci"]), {
+          rd: random.register(),
+          zimm5: random.below(2),
+          imm: numberOf("menvcfg"),
+        }),
+      ],
+    ],
     [timed ? 1 : 0, () => timer(random)],
-    [3, () => read(random, random.pick(["misa", "mvendorid", "mhartid", "mconfigptr", "mcountinhibit", "mip", "mie", "medeleg", "mideleg", "satp", "stvec", "mtvec", "sstatus", "mstatus", "sie", "sip"]))],
+    [
+      3,
+      () =>
+        read(
+          random,
+          random.pick([
+            "misa",
+            "mvendorid",
+            "mhartid",
+            "mconfigptr",
+            "mcountinhibit",
+            "mip",
+            "mie",
+            "medeleg",
+            "mideleg",
+            "satp",
+            "stvec",
+            "mtvec",
+            "sstatus",
+            "mstatus",
+            "sie",
+            "sip",
+          ]),
+        ),
+    ],
     [2, () => read(random, random.pick(REGISTERS.filter(({ name }) => /^pmp/.test(name))).name)],
     [2, () => read(random, random.pick(COUNTED))],
     [2, () => touch(random.pick([...COUNTERS, "mcycle", "minstret", ...MACHINE_NAMES]))],
@@ -112,7 +178,10 @@ function machineAccess(random: Seeded, timed: boolean): Item[] {
 /** Sets the supervisor's timer to what never comes. */
 function timer(random: Seeded): Item[] {
   const rd = random.other();
-  return [item("addi", { rd, rs1: 0, imm: -1 - random.below(1000) }), item("csrrw", { rd: random.register(), rs1: rd, imm: numberOf("stimecmp") })];
+  return [
+    item("addi", { rd, rs1: 0, imm: -1 - random.below(1000) }),
+    item("csrrw", { rd: random.register(), rs1: rd, imm: numberOf("stimecmp") }),
+  ];
 }
 
 /** One access that is legal in supervisor mode, TVM and counter enables permitting. */
@@ -122,7 +191,16 @@ function supervisorAccess(random: Seeded): Item[] {
     [2, () => masked(random, "sie", SUPERVISOR_INTERRUPTS)],
     [3, () => masked(random, "sip", [2])],
     [8, () => free(random, random.pick(FREE.supervisor))],
-    [1, () => [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(8), imm: numberOf("scounteren") })]],
+    [
+      1,
+      () => [
+        item(random.pick(IMMEDIATE_FORMS), {
+          rd: random.register(),
+          zimm5: random.below(8),
+          imm: numberOf("scounteren"),
+        }),
+      ],
+    ],
     [2, () => read(random, random.pick(["satp", "stvec", "sstatus", "sie", "sip"]))],
     [2, () => touch(random.pick(COUNTERS))],
     [1, () => timer(random)],
@@ -130,7 +208,25 @@ function supervisorAccess(random: Seeded): Item[] {
 }
 
 /** Numbers that neither machine has a CSR at; QEMU's own (debug, hypervisor, seed) are not among them. */
-const NOWHERE = [0x000, 0x008, 0x044, 0x0ff, 0x180 + 1, 0x1ff, 0x3ff, 0x5c1, 0x7c0, 0x7ff, 0x800, 0x8ff, 0x9c0, 0xbc0, 0xbff, 0xcc0, 0xfc0];
+const NOWHERE = [
+  0x000,
+  0x008,
+  0x044,
+  0x0ff,
+  0x180 + 1,
+  0x1ff,
+  0x3ff,
+  0x5c1,
+  0x7c0,
+  0x7ff,
+  0x800,
+  0x8ff,
+  0x9c0,
+  0xbc0,
+  0xbff,
+  0xcc0,
+  0xfc0,
+];
 
 export function csrUnit({ random, mode, timed }: Situation): Unit {
   const legal = random.weighted<() => Item[]>([
@@ -139,7 +235,12 @@ export function csrUnit({ random, mode, timed }: Situation): Unit {
     [mode === 0 ? 3 : 1, () => touch(random.pick(COUNTERS))],
     [3, () => floatStatus(random)],
     [mode === 3 ? 1 : 4, () => forbidden(random, mode)],
-    [1, () => [item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: random.register(), imm: random.pick(NOWHERE) })]],
+    [
+      1,
+      () => [
+        item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: random.register(), imm: random.pick(NOWHERE) }),
+      ],
+    ],
     [1, () => written(random, random.pick(READ_ONLY))],
   ]);
   return legal();
@@ -147,7 +248,8 @@ export function csrUnit({ random, mode, timed }: Situation): Unit {
 
 function floatStatus(random: Seeded): Item[] {
   const csr = random.pick([0x001, 0x002, 0x003]);
-  if (random.chance(50)) return [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(32), imm: csr })];
+  if (random.chance(50))
+    return [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: random.below(32), imm: csr })];
   return [item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: random.register(), imm: csr })];
 }
 
@@ -155,9 +257,15 @@ const READ_ONLY = REGISTERS.filter(({ readOnly }) => readOnly);
 
 /** A write to a register that is read-only; of other bits than none, as QEMU 7.2 lets a write of no bits pass. */
 function written(random: Seeded, csr: Csr): Item[] {
-  if (random.chance(30)) return [item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: 1 + random.below(31), imm: csr.number })];
+  if (random.chance(30))
+    return [
+      item(random.pick(IMMEDIATE_FORMS), { rd: random.register(), zimm5: 1 + random.below(31), imm: csr.number }),
+    ];
   const base = random.other();
-  return [...number(base, random.pick([1, -1, 1 << 20])), item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: base, imm: csr.number })];
+  return [
+    ...number(base, random.pick([1, -1, 1 << 20])),
+    item(random.pick(REGISTER_FORMS), { rd: random.register(), rs1: base, imm: csr.number }),
+  ];
 }
 
 /** An access that the mode does not permit. */
@@ -183,7 +291,9 @@ export function illegalUnit({ random }: Situation): Unit {
   for (;;) {
     if (random.chance(25)) return [fixed(random.pick(RESERVED_HALVES))];
     // QEMU decodes nothing more than this machine in these opcodes either.
-    const opcode = random.pick([0x03, 0x13, 0x1b, 0x23, 0x33, 0x3b, 0x63, 0x67, 0x73, 0x2f, 0x53, 0x0b, 0x2b, 0x5b, 0x7b]);
+    const opcode = random.pick([
+      0x03, 0x13, 0x1b, 0x23, 0x33, 0x3b, 0x63, 0x67, 0x73, 0x2f, 0x53, 0x0b, 0x2b, 0x5b, 0x7b,
+    ]);
     const bits = ((random.word() & ~0x7f) | opcode) >>> 0;
     if (decode(bits) === undefined && !elsewhere(bits)) return [fixed(bits)];
   }
@@ -204,10 +314,18 @@ export function interruptUnit({ random, mode, timed }: Situation): Unit {
     () => masked(random, "mip", SUPERVISOR_INTERRUPTS),
     () => [item("lui", { rd: base, imm: CLINT }), ...one(random.other(base), base)],
     () => [item("lui", { rd: base, imm: CLINT + 0x4000 }), item("sd", { rs1: base, rs2: 0, imm: 0 })],
+    // The UART's transmitter is always empty, and says so as soon as that may interrupt; the handler claims it from the PLIC.
+    () => {
+      const enable = random.other(base);
+      return [item("lui", { rd: base, imm: UART }), item("addi", { rd: enable, imm: 2 }), item("sb", { rs1: base, rs2: enable, imm: 1 })];
+    },
     () => masked(random, "mie", INTERRUPTS),
   ])();
 }
-const one = (register: number, base: number): Item[] => [item("addi", { rd: register, imm: 1 }), item("sw", { rs1: base, rs2: register, imm: 0 })];
+const one = (register: number, base: number): Item[] => [
+  item("addi", { rd: register, imm: 1 }),
+  item("sw", { rs1: base, rs2: register, imm: 0 }),
+];
 
 /** A wait that has something to wake for: pending and enabled one by one, but not taken. */
 export const waitUnit = (): Unit => [
@@ -229,7 +347,13 @@ export function rewriteUnit({ random }: Situation): Unit {
   // The slot lies behind the store and the fence.
   const distance = 4 * (2 + fence.length);
   const at = { size: 4 as const, bits: () => word("auipc", { rd: base, imm: value }) };
-  return [...load, at, item("sw", { rs1: base, rs2: source, imm: distance }), ...fence, item("andi", { rd: random.register(), rs1: rd, imm: 0 })];
+  return [
+    ...load,
+    at,
+    item("sw", { rs1: base, rs2: source, imm: distance }),
+    ...fence,
+    item("andi", { rd: random.register(), rs1: rd, imm: 0 }),
+  ];
 }
 
 /**
@@ -248,20 +372,31 @@ export function protectionUnit(random: Seeded, lock: boolean): Unit {
     // A natural alignment is written as trailing ones.
     const size = random.pick([8, 16, 64, 4096]);
     if (matching === 3) start = (start & -size) + size / 2 - 4;
-    items.push(...number(value, start >>> 2), item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpaddr0") + entry }));
-    configuration |= (random.pick([0, 1, 3, 4, 5, 7]) | (matching << 3) | (lock && entry === 0 ? 0x80 : 0)) << (8 * entry);
+    items.push(
+      ...number(value, start >>> 2),
+      item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpaddr0") + entry }),
+    );
+    configuration |=
+      (random.pick([0, 1, 3, 4, 5, 7]) | (matching << 3) | (lock && entry === 0 ? 0x80 : 0)) << (8 * entry);
   }
-  return [...items, ...number(value, configuration), item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpcfg0") })];
+  return [
+    ...items,
+    ...number(value, configuration),
+    item("csrrw", { rd: random.register(), rs1: value, imm: numberOf("pmpcfg0") }),
+  ];
 }
 
 /** Ends a section with a return to the next, in the mode that the status register holds. */
 export function returnUnit({ random, mode }: Situation): Unit {
   const base = random.other();
   const supervisor = mode === 1 || random.chance(30);
-  const [epc, status, name] = supervisor ? (["sepc", "sstatus", "sret"] as const) : (["mepc", "mstatus", "mret"] as const);
+  const [epc, status, name] = supervisor
+    ? (["sepc", "sstatus", "sret"] as const)
+    : (["mepc", "mstatus", "mret"] as const);
   const previous = supervisor ? 1 << 8 : 3 << 11;
   // QEMU 7.2's returns leave MPRV as it is.
-  const noMprv = mode === 3 ? [...number(base, 1 << 17), item("csrrc", { rd: 0, rs1: base, imm: numberOf("mstatus") })] : [];
+  const noMprv =
+    mode === 3 ? [...number(base, 1 << 17), item("csrrc", { rd: 0, rs1: base, imm: numberOf("mstatus") })] : [];
   return [
     ...noMprv,
     ...number(base, previous),

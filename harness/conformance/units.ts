@@ -5,8 +5,32 @@
  */
 import { COMPRESSED_PATTERNS, type CompressedPattern, findCompressed, type Instruction } from "../../engine/mod.ts";
 import { ROWS } from "./compared.ts";
-import { DATA, DATA_BYTES, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES, STORE_FROM, STORE_TO, STRADDLING } from "./memory-map.ts";
-import { address, fixed, type Item, item, loadFrom, lowerOf, number, type Place, type Probe, shifted, type Unit, upper, word } from "./program.ts";
+import {
+  DATA,
+  DATA_BYTES,
+  POOL,
+  POOL_ENTRIES,
+  PROTECTED,
+  PROTECTED_BYTES,
+  STORE_FROM,
+  STORE_TO,
+  STRADDLING,
+} from "./memory-map.ts";
+import {
+  address,
+  fixed,
+  type Item,
+  item,
+  loadFrom,
+  lowerOf,
+  number,
+  type Place,
+  type Probe,
+  shifted,
+  type Unit,
+  upper,
+  word,
+} from "./program.ts";
 import type { Seeded } from "./seeded.ts";
 import { isUserCode, landing, permitted, type Window } from "./windows.ts";
 
@@ -31,13 +55,17 @@ const isAtomic = ({ mnemonic }: Instruction) => mnemonic.startsWith("amo");
 const isControl = ({ effects }: Instruction) =>
   effects.jumps || effects.branches || effects.csr !== undefined || effects.system !== undefined;
 /** Rows that neither access memory nor change the flow; the pad has no step of its own, so QEMU cannot be asked about it. */
-const PLAIN = ROWS.filter((row) => !isMemory(row) && !row.effects.reserves && !isControl(row) && row.mnemonic !== "pad");
+const PLAIN = ROWS.filter(
+  (row) => !isMemory(row) && !row.effects.reserves && !isControl(row) && row.mnemonic !== "pad",
+);
 const FLOAT = PLAIN.filter(({ effects }) => effects.dirties !== undefined);
 const INTEGER = PLAIN.filter(({ effects }) => effects.dirties === undefined);
 const MEMORY = ROWS.filter((row) => isMemory(row) && !isAtomic(row));
 const ATOMIC = ROWS.filter(isAtomic);
 const BRANCHES = ROWS.filter(({ effects }) => effects.branches);
-const plainCompressed = COMPRESSED_PATTERNS.filter(({ instruction }) => !isMemory(instruction) && !isControl(instruction));
+const plainCompressed = COMPRESSED_PATTERNS.filter(
+  ({ instruction }) => !isMemory(instruction) && !isControl(instruction),
+);
 const memoryCompressed = COMPRESSED_PATTERNS.filter(({ instruction }) => isMemory(instruction));
 
 const PAD = ROWS.find(({ mnemonic }) => mnemonic === "pad")!.match;
@@ -68,7 +96,9 @@ function randomHalf(random: Seeded, pattern: CompressedPattern): number {
     if (findCompressed(half) === pattern) return half;
   }
 }
-export const compressedUnit = ({ random }: Situation): Unit => [fixed(randomHalf(random, random.pick(plainCompressed)))];
+export const compressedUnit = ({ random }: Situation): Unit => [
+  fixed(randomHalf(random, random.pick(plainCompressed))),
+];
 
 const poolEntry = (random: Seeded) => POOL + 8 * random.below(POOL_ENTRIES);
 const floatPoolEntry = (random: Seeded) => POOL + 8 * (POOL_ENTRIES + random.below(POOL_ENTRIES));
@@ -79,7 +109,10 @@ export const refreshUnit = ({ random }: Situation): Unit => loadFrom(random.othe
 function loadFloat(random: Seeded, register: number): Item[] {
   const target = floatPoolEntry(random);
   const base = random.other();
-  return [upper(base, () => target), { size: 4, bits: (place) => word("fld", { rd: register, rs1: base, imm: lowerOf(place, target) }) }];
+  return [
+    upper(base, () => target),
+    { size: 4, bits: (place) => word("fld", { rd: register, rs1: base, imm: lowerOf(place, target) }) },
+  ];
 }
 
 /** A floating-point instruction on fresh operands, and often a look at fcsr. */
@@ -89,18 +122,23 @@ export function floatUnit(situation: Situation): Unit {
   const bits = randomly(random, row);
   const field = (at: number) => (bits >>> at) & 31;
   const items: Item[] = [];
-  for (const [slot, at] of [["rs1", 15], ["rs2", 20], ["rs3", 27]] as const) {
+  for (const [slot, at] of [
+    ["rs1", 15],
+    ["rs2", 20],
+    ["rs3", 27],
+  ] as const) {
     if (!row.fields.includes(slot) || random.chance(25)) continue;
     if (row.effects.f.has(slot)) items.push(...loadFloat(random, field(at)));
     else if (field(at) !== 0) items.push(...loadFrom(field(at), poolEntry(random)));
   }
   // Of two operands that are equal, or nearly, rules of their own hold.
   if (row.fields.includes("rs2") && random.chance(8)) {
-    items.push(fixed(((0x22000053 | (field(15) << 15) | (field(15) << 20) | (field(20) << 7)) >>> 0)));
+    items.push(fixed((0x22000053 | (field(15) << 15) | (field(15) << 20) | (field(20) << 7)) >>> 0));
   }
   if (random.chance(30)) items.push(item("csrrwi", { rd: 0, zimm5: 0, imm: 0x001 }));
   items.push(fixed(bits));
-  if (random.chance(70)) items.push(item("csrrs", { rd: random.other(), rs1: 0, imm: random.pick([0x001, 0x001, 0x003]) }));
+  if (random.chance(70))
+    items.push(item("csrrs", { rd: random.other(), rs1: 0, imm: random.pick([0x001, 0x001, 0x003]) }));
   return items;
 }
 
@@ -148,7 +186,10 @@ export function jumpUnit({ random }: Situation): Unit {
   // The low bit of the sum is cleared.
   const odd = random.below(2);
   if (random.chance(50)) {
-    return [upper(base, target), { size: 4, bits: (place) => word("jalr", { rd, rs1: base, imm: lowerOf(place, target(place)) + odd }) }];
+    return [
+      upper(base, target),
+      { size: 4, bits: (place) => word("jalr", { rd, rs1: base, imm: lowerOf(place, target(place)) + odd }) },
+    ];
   }
   return [...address(base, target), fixed((random.chance(50) ? 0x8002 : 0x9002) | (base << 7))];
 }
@@ -183,6 +224,10 @@ function dataAddress(random: Seeded, size: number): number {
   const place = page + size * random.below(32);
   return random.chance(20) ? place + random.below(8) : place;
 }
+
+/** An address in the pages under PMP rules. Of an access to two pages, QEMU 7.2 checks all of it when it looks at the first. */
+const protectedAddress = (random: Seeded) =>
+  PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + random.below(4096 - 8);
 
 /** An offset into a window, and whether the access stays within its page. */
 function windowOffset(random: Seeded, window: Window, stores: boolean): number {
@@ -219,7 +264,13 @@ function fullAccess(random: Seeded): { readonly access: Access; readonly size: n
   const size = { b: 1, h: 2, w: 4, d: 8 }[/[bhwd](?=u?$)/.exec(row.mnemonic)![0] as "b"];
   const access: Access = (base, offset, probe) => ({
     size: 4,
-    bits: (place) => word(row.mnemonic, { rd: register, rs1: base, rs2: register, imm: typeof offset === "number" ? offset : offset(place) }),
+    bits: (place) =>
+      word(row.mnemonic, {
+        rd: register,
+        rs1: base,
+        rs2: register,
+        imm: typeof offset === "number" ? offset : offset(place),
+      }),
     ...(probe === undefined ? {} : { probe }),
   });
   return { access, size, stores: row.effects.stores };
@@ -230,7 +281,7 @@ export function dataUnit({ random, mode }: Situation): Unit {
   const { access, size } = fullAccess(random);
   const base = random.other();
   // Each mode has pages under its own PMP rules to try.
-  const target = random.chance(mode === 3 ? 10 : 20) ? PROTECTED + random.below(PROTECTED_BYTES - 8) : dataAddress(random, size);
+  const target = random.chance(mode === 3 ? 10 : 20) ? protectedAddress(random) : dataAddress(random, size);
   if (random.chance(60)) return [upper(base, () => target), access(base, (place) => lowerOf(place, target))];
   const offset = random.below(4096) - 2048;
   return [...address(base, () => target - offset), access(base, offset)];
@@ -241,7 +292,8 @@ export function windowUnit(situation: Situation): Unit {
   const { random } = situation;
   const { access, stores } = fullAccess(random);
   // Where there is no translation, windows beyond 16 GiB would meet QEMU's PCI bus.
-  const reachable = situation.translated === true ? situation.windows : situation.windows.filter((window) => window.address < 2 ** 34);
+  const reachable =
+    situation.translated === true ? situation.windows : situation.windows.filter((window) => window.address < 2 ** 34);
   const window = random.pick(reachable);
   const base = random.other();
   const probe = situation.translated === true ? probeOf(window, stores ? "store" : "load") : undefined;
@@ -273,12 +325,19 @@ export function compressedMemoryUnit({ random }: Situation): Unit {
 
 /** A load-reserved and store-conditional pair; the second sometimes elsewhere, or after a trap, where it must fail. */
 export function reservationUnit({ random }: Situation): Unit {
-  const [letter, size] = random.pick([["w", 4], ["d", 8]] as const);
+  const [letter, size] = random.pick([
+    ["w", 4],
+    ["d", 8],
+  ] as const);
   const base = random.other();
   const target = DATA + size * random.below(DATA_BYTES / size);
   const order = () => ({ aq: random.below(2), rl: random.below(2) });
-  const items: Item[] = [...address(base, () => target), item(`lr.${letter}`, { rd: random.other(base), rs1: base, ...order() })];
-  if (random.chance(30)) items.push(item("addi", { rd: random.other(base), rs1: random.register(), imm: random.below(2048) }));
+  const items: Item[] = [
+    ...address(base, () => target),
+    item(`lr.${letter}`, { rd: random.other(base), rs1: base, ...order() }),
+  ];
+  if (random.chance(30))
+    items.push(item("addi", { rd: random.other(base), rs1: random.register(), imm: random.below(2048) }));
   if (random.chance(20)) items.push(fixed(0x73)); // ecall
   const elsewhere = random.chance(20);
   if (elsewhere) items.push(item("addi", { rd: base, rs1: base, imm: (target & 64) === 0 ? 64 : -64 }));
@@ -295,7 +354,13 @@ export function atomicUnit({ random, windows, mode, translated, status }: Situat
   const size = row.mnemonic.endsWith(".w") ? 4 : 8;
   const base = random.other();
   const operation = (probe?: Probe): Item => ({
-    ...item(row.mnemonic, { rd: random.register(), rs1: base, rs2: random.register(), aq: random.below(2), rl: random.below(2) }),
+    ...item(row.mnemonic, {
+      rd: random.register(),
+      rs1: base,
+      rs2: random.register(),
+      aq: random.below(2),
+      rl: random.below(2),
+    }),
     ...(probe === undefined ? {} : { probe }),
   });
   if (translated === true && mode !== 3 && status !== undefined && random.chance(25)) {
@@ -314,7 +379,9 @@ export function fetchUnit({ random, windows, mode, translated, trapsFences }: Si
   // A supervisor's load of a user page, SUM permitting, makes QEMU 7.2's TLB let it be fetched from as well: such pages need a fence first.
   const isOpen = ({ flags }: Window) => mode === 1 && translated === true && isUserCode(flags);
   const window = random.pick(
-    windows.filter((candidate) => (translated === true || candidate.address < 2 ** 34) && !(trapsFences && isOpen(candidate))),
+    windows.filter(
+      (candidate) => (translated === true || candidate.address < 2 ** 34) && !(trapsFences && isOpen(candidate)),
+    ),
   );
   const fence = isOpen(window) ? [item("sfence.vma", { rs1: 0, rs2: 0 })] : [];
   const probe = mode !== 3 && translated === true ? probeOf(window, "fetch") : undefined;
@@ -323,11 +390,18 @@ export function fetchUnit({ random, windows, mode, translated, trapsFences }: Si
   const base = random.other();
   const offset = straddling ? STRADDLING - 2047 : landing(rd);
   const items = windowBase(base, window, straddling ? 2047 : 0);
-  return [...fence, ...items, { ...item("jalr", { rd, rs1: base, imm: offset }), ...(probe === undefined ? {} : { probe }) }];
+  return [
+    ...fence,
+    ...items,
+    { ...item("jalr", { rd, rs1: base, imm: offset }), ...(probe === undefined ? {} : { probe }) },
+  ];
 }
 
 /** Jumps to where nothing is. */
 export function wildJumpUnit({ random }: Situation): Unit {
   const base = random.other();
-  return [...wildBase(random, base), item("jalr", { rd: random.register(), rs1: base, imm: random.pick([0, 4, 2, -4, 1]) })];
+  return [
+    ...wildBase(random, base),
+    item("jalr", { rd: random.register(), rs1: base, imm: random.pick([0, 4, 2, -4, 1]) }),
+  ];
 }

@@ -10,7 +10,19 @@
  * @module
  */
 import type { Piece } from "./handlers.ts";
-import { ALIAS, LEAF_TABLES, RAM, ROOT_S, ROOT_S_SV48, ROOT_U, ROOT_U_SV48, STRADDLING, WINDOW_PAGE, WINDOW_TABLE, WINDOWS } from "./memory-map.ts";
+import {
+  ALIAS,
+  LEAF_TABLES,
+  RAM,
+  ROOT_S,
+  ROOT_S_SV48,
+  ROOT_U,
+  ROOT_U_SV48,
+  STRADDLING,
+  WINDOW_PAGE,
+  WINDOW_TABLE,
+  WINDOWS,
+} from "./memory-map.ts";
 import type { Seeded } from "./seeded.ts";
 
 const [V, R, W, X, U, G, A, D] = [1, 2, 4, 8, 16, 32, 64, 128] as const;
@@ -69,7 +81,11 @@ export function makeWindows(random: Seeded): Windows {
     put(root, Math.floor(WINDOWS / 2 ** 30), frame(WINDOW_TABLE) | BigInt(V));
   }
   /** @param base The physical address that the leaf maps. @param order Chosen so that every combination comes up at every size. */
-  const entryOf = (size: Size, base: number, order: number): readonly [entry: bigint, flags: number | undefined, name: string] => {
+  const entryOf = (
+    size: Size,
+    base: number,
+    order: number,
+  ): readonly [entry: bigint, flags: number | undefined, name: string] => {
     const combination = (order & 15) << 1;
     const writable = (combination & W) !== 0;
     const extra = (random.chance(30) ? G : 0) | A | (writable || random.chance(50) ? D : 0);
@@ -92,7 +108,11 @@ export function makeWindows(random: Seeded): Windows {
       case "pointer-flags":
         return [frame(LEAF_TABLES) | BigInt(V | random.pick([A, D, U, A | D | U])), undefined, flaw];
       case "no-memory":
-        return [frame(size === "512G" ? 2 ** 39 : size === "1G" ? ABSENT : ABSENT + base - RAM) | full, undefined, flaw];
+        return [
+          frame(size === "512G" ? 2 ** 39 : size === "1G" ? ABSENT : ABSENT + base - RAM) | full,
+          undefined,
+          flaw,
+        ];
       case "endless":
         return [frame(LEAF_TABLES) | BigInt(V), undefined, flaw];
     }
@@ -139,7 +159,8 @@ export function makeWindows(random: Seeded): Windows {
 /** The window page: `c.jr` through each register at its start, and an instruction that straddles at its end. */
 function landings(): Uint8Array {
   const view = new DataView(new ArrayBuffer(2 * 4096));
-  for (let register = 0; register < 32; register++) view.setUint16(8 * register, register === 0 ? 1 : 0x8002 | (register << 7), true);
+  for (let register = 0; register < 32; register++)
+    view.setUint16(8 * register, register === 0 ? 1 : 0x8002 | (register << 7), true);
   view.setUint16(STRADDLING, 0x0013, true); // The low half of a nop; its high half is zero, behind which:
   view.setUint16(0x1002, 0x8082, true); // c.jr ra
   return new Uint8Array(view.buffer);
@@ -151,7 +172,11 @@ export const landing = (register: number): number => 8 * register;
 export const isUserCode = (flags: number | undefined): boolean => flags !== undefined && (flags & (U | X)) === (U | X);
 
 /** Whether an access is permitted, by the leaf alone; undefined where the window has no leaf. */
-export function permitted(window: Window, access: "load" | "store" | "fetch", as: { readonly mode: 0 | 1; readonly sum: boolean; readonly mxr: boolean }): boolean {
+export function permitted(
+  window: Window,
+  access: "load" | "store" | "fetch",
+  as: { readonly mode: 0 | 1; readonly sum: boolean; readonly mxr: boolean },
+): boolean {
   const { flags } = window;
   if (flags === undefined) return false;
   if (as.mode === 0 ? (flags & U) === 0 : (flags & U) !== 0 && (access === "fetch" || !as.sum)) return false;

@@ -11,7 +11,7 @@ const INDEX = new PackageIndex(
     stanza(
       "linux-image-riscv64",
       "6.12.117-1",
-      "Pre-Depends: dpkg\nDepends: initramfs-tools (>= 0.120) | dracut, linux-image-6.12.117+deb13-riscv64 (= 6.12.117-1)\n",
+      "Pre-Depends: dpkg\nDepends: initramfs-tools (>= 0.120) | dracut, linux-image-common, linux-image-6.12.117+deb13-riscv64 (= 6.12.117-1)\n",
     ),
     stanza("linux-image-6.12.117+deb13-riscv64", "6.12.117-1", "Depends: kmod, linux-base (>= 4.12)\n"),
     stanza("busybox-static", "1:1.37.0-6+b9"),

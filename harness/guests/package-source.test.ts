@@ -63,7 +63,8 @@ describe("packages by the user's apt", () => {
     expect(configuration).toContain('APT::Architecture "riscv64";');
   });
 
-  test("cannot be had while a mirror changes: the error says so, and how else", async () => {
+  test("cannot be had while a mirror changes: the error says so, and how else; an older index does not do", async () => {
+    host.file("Packages", INDEX);
     apt(
       "echo 'E: Failed to fetch http://mirror.example/Packages.xz  File has unexpected size (1 != 2). Mirror sync in progress? [IP: 1.2.3.4 80]'; echo 'E: Some index files failed to download.'; exit 100",
     );

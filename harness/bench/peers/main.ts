@@ -99,6 +99,12 @@ class Consoles {
   }
 }
 
+/** Who makes the recording that a contender replays, if it does. */
+function recorderOf(contender: Contender): Contender | undefined {
+  if (contender.ours === undefined) return contender.peer === "qemu-replay" ? { peer: "qemu-record" } : undefined;
+  return contender.mode === "replay" ? { ours: contender.ours, mode: "record" } : undefined;
+}
+
 /** A workload at one size, with the recordings that replays read. */
 class Sized {
   readonly consoles = new Consoles();
@@ -113,9 +119,8 @@ class Sized {
   /** Makes the recordings that the contenders will replay. */
   prepare(contenders: readonly Contender[]): void {
     for (const contender of contenders) {
-      if (contender.ours === undefined) {
-        if (contender.peer === "qemu-replay") this.seconds({ peer: "qemu-record" }, true);
-      } else if (contender.mode === "replay") this.seconds({ ours: contender.ours, mode: "record" }, true);
+      const recorder = recorderOf(contender);
+      if (recorder !== undefined) this.seconds(recorder, true);
     }
   }
   /** CPU seconds of one run, whose console output is checked. */
@@ -141,8 +146,10 @@ function smoke({ works, groups, say }: Options, folder: string): readonly Row[] 
   const contenders = new Map(groups.flatMap(contendersOf).map((contender) => [nameOf(contender), contender]));
   for (const workload of works) {
     const sized = new Sized(workload, workload.quick, folder);
-    sized.prepare([...contenders.values()]);
-    for (const contender of contenders.values()) sized.seconds(contender);
+    const all = [...contenders.values()];
+    sized.prepare(all);
+    const prepared = new Set(all.map(recorderOf).map((recorder) => recorder && nameOf(recorder)));
+    for (const [name, contender] of contenders) if (!prepared.has(name)) sized.seconds(contender);
     say(`${workload.work}: ${sized.consoles.text} from ${[...contenders.keys()].join(", ")}`);
   }
   return [];
