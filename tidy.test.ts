@@ -70,7 +70,7 @@ const files: readonly Source[] = readdirSync(".", { withFileTypes: true })
   .sort()
   .map((path) => source(path, readFileSync(path, "utf8")));
 
-const isTest = ({ path }: Source) => path.endsWith(".test.ts");
+const isTest = ({ path }: Source) => /\.(test|fixture)\.ts$/.test(path);
 const isModule = ({ path }: Source) => /\.(ts|mjs)$/.test(path) && roomOf(path) >= 0;
 const isProduct = (file: Source) => isModule(file) && file.path.endsWith(".ts") && !isTest(file);
 const isCode = ({ path }: Source) => /\.(ts|mjs|c|h|S|sh|ld)$|Makefile$|^\.ci\//.test(path);

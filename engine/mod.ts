@@ -29,7 +29,7 @@ export {
   svadu,
 } from "./isa/profile.ts";
 export type { Digest } from "./machine/digest.ts";
-export { ImageError } from "./machine/image.ts";
+export { ImageError, symbolsOf } from "./machine/image.ts";
 export { Machine, type MachineStop } from "./machine/machine.ts";
 export type { End } from "./machine/platform.ts";
 export { full } from "./techniques/full.ts";

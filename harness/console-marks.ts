@@ -4,8 +4,6 @@
  * They stand in the guest stream like the guest's own, behind the instruction that printed the text's last byte, so a replay makes them
  * at the same step or differs.
  *
- * Left out: marks at a symbol or an address; a run stops behind instructions that print, not behind any other.
- *
  * @module
  */
 
@@ -20,8 +18,8 @@ export interface ConsoleMark {
 }
 
 /** A lap, as the guest's own marks code it: kind << 8 | id. */
-const LAP = 3 << 8;
-/** The first id that is given to a text: guests number their own from 1. */
+export const LAP = 3 << 8;
+/** The first id that is given out: guests number their own from 1. */
 const FIRST_ID = 200;
 const LAST_ID = 255;
 
@@ -59,6 +57,23 @@ export class ConsoleMarks {
 }
 
 /**
+ * Ids for marks that the guest does not make itself.
+ *
+ * @param taken Ids that have their mark already.
+ * @returns A function that gives the mark of a name the next id. @throws {RangeError} If there are too many.
+ */
+export function freeIds(taken: readonly number[]): (name: string) => number {
+  let id = FIRST_ID - 1;
+  return (name) => {
+    do id++;
+    while (taken.includes(id));
+    if (id > LAST_ID)
+      throw new RangeError(`Cannot mark ${name} as at most ${LAST_ID - FIRST_ID + 1} marks are added: there are more`);
+    return id;
+  };
+}
+
+/**
  * Gives each text an id that no mark of the guest has.
  *
  * @param texts Texts by mark name.
@@ -69,12 +84,9 @@ export function numberConsoleMarks(
   texts: Readonly<Record<string, string>>,
   taken: readonly number[],
 ): readonly (ConsoleMark & { readonly name: string })[] {
-  let id = FIRST_ID - 1;
+  const next = freeIds(taken);
   return Object.entries(texts).map(([name, text]) => {
-    do id++;
-    while (taken.includes(id));
-    if (id > LAST_ID)
-      throw new RangeError(`Cannot mark ${name} as at most ${LAST_ID - FIRST_ID + 1} texts make marks: there are more`);
+    const id = next(name);
     const bytes = new TextEncoder().encode(text);
     if (bytes.length === 0)
       throw new RangeError(`Cannot mark ${name} as a text must have at least one byte: it is ${quote(bytes)}`);

@@ -123,7 +123,10 @@ export async function runExperiment(
 
 /** Another guest makes other marks: it is compared by them only where it has the one that is asked for. */
 function measureFor(guest: Guest, measure: string | undefined): string | null {
-  return measure !== undefined && Object.hasOwn({ ...guest.marks, ...guest.consoleMarks }, measure) ? measure : null;
+  return measure !== undefined &&
+    Object.hasOwn({ ...guest.marks, ...guest.consoleMarks, ...guest.addressMarks }, measure)
+    ? measure
+    : null;
 }
 
 /** A job for each technique but the recorded one. */

@@ -6,6 +6,7 @@
 
 import { createMachine, type Machine, type MachineConfig, native, type Technique } from "../engine/mod.ts";
 import type { ImageRole, TraceHeader } from "../traces/mod.ts";
+import { packAddressMarks, resolveAddressMarks, watchAddresses } from "./address-marks.ts";
 import { numberConsoleMarks, packConsoleMarks } from "./console-marks.ts";
 import { DEFAULT_MEMORY_BYTES, type Guest, type GuestImages } from "./guests/mod.ts";
 import { version } from "./installation.ts";
@@ -48,6 +49,8 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   const technique = settings.technique ?? native;
   const present = ROLES.filter((role) => images[role] !== undefined);
   const texts = numberConsoleMarks(guest.consoleMarks ?? {}, Object.values(guest.marks ?? {}));
+  const others = { ...guest.marks, ...Object.fromEntries(texts.map(({ id, name }) => [name, id])) };
+  const places = resolveAddressMarks(guest.addressMarks ?? {}, images, others);
   const binary = guest.binary ?? sha256(images.kernel);
   const unnamed: Omit<TraceHeader, "devices"> = {
     engineVersion: version,
@@ -68,11 +71,12 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
     maxSteps: settings.maxSteps ?? DEFAULT_MAX_STEPS,
     marks: [
       ...Object.entries(guest.marks ?? {}).map(([name, id]) => ({ id, name })),
-      ...texts.map(({ id, name }) => ({ id, name })),
+      ...[...texts, ...places].map(({ id, name }) => ({ id, name })),
     ],
     settings: {
       name: guest.name,
       ...(texts.length === 0 ? {} : { consoleMarks: packConsoleMarks(texts) }),
+      ...(places.length === 0 ? {} : { addressMarks: packAddressMarks(places) }),
       ...Object.fromEntries(Object.entries(images.origins ?? {}).map(([file, hash]) => [`sha256 ${file}`, hash])),
     },
   };
@@ -80,6 +84,7 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   checkRange("maxSteps", unnamed.maxSteps, 1);
   checkRange("rtcSeconds", unnamed.rtcSeconds, 0);
   const machine = createMachine(configOf(unnamed, images, technique));
+  watchAddresses(machine, unnamed.settings.addressMarks);
   // Only now is it known that the images are good: a bad one must leave nothing behind.
   for (const role of present) store.put(images[role]!);
   return { header: { ...unnamed, devices: [...machine.devices] }, machine };
@@ -112,6 +117,7 @@ export function setUpAgain(
       `Cannot replay as the machine must have the recorded devices ${header.devices.join(", ")}: it has ${machine.devices.join(", ")}; version ${header.engineVersion} recorded it`,
     );
   }
+  watchAddresses(machine, header.settings.addressMarks);
   return {
     header: { ...header, engineVersion: version, technique: technique.name, variant: technique.variant ?? "" },
     machine,

@@ -9,6 +9,7 @@ import type { DecodeAt, Decoded } from "../isa/decode.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import * as at from "./layout.ts";
 import { type MachineMemory, RAM_BASE } from "./memory.ts";
+import { Watches } from "./watches.ts";
 
 /** What an instruction that the wasm leaves needs: its owner's decision, as one of these; 0 for the evaluator. */
 export const KIND_CSR = 1;
@@ -47,10 +48,12 @@ export class DecodeCache {
 
   /** The machine's decoder. */
   readonly decodeAt: DecodeAt;
+  readonly #watches: Watches;
 
-  constructor(memory: MachineMemory, decodeAt: DecodeAt) {
+  constructor(memory: MachineMemory, decodeAt: DecodeAt, watches = new Watches()) {
     this.#memory = memory;
     this.decodeAt = decodeAt;
+    this.#watches = watches;
     this.#pageOf = new Int32Array(memory.dirty.length).fill(-1);
   }
 
@@ -185,13 +188,22 @@ export class DecodeCache {
   /** The op of the table that a slot stands for, whatever of the engine's own is in its place. */
   trueOp(slot: number): number {
     const op = this.#memory.u8[slot]!;
-    if (op !== at.OP_FRAMED && op !== at.OP_REGION) return op;
+    if (op !== at.OP_FRAMED && op !== at.OP_REGION && op !== at.OP_WATCHED) return op;
     const start = at.DECODE_POOL + this.#pageAt(slot) * at.DECODED_PAGE_BYTES;
     return this.#memory.u8[start + at.TRUE_OPS + ((slot - start) >>> 3)]!;
   }
 
   /** @returns The instruction's length, or 0 where a straight run ends. */
   #decodeOne(slot: number, physical: number): number {
+    const length = this.#fill(slot, physical);
+    if (this.#watches.any && this.mayWatch(physical)) this.#hide(slot, at.OP_WATCHED);
+    return length;
+  }
+  /** Whether the guest's instruction at a physical address may be watched: not the VMM's own code. */
+  mayWatch(physical: number): boolean {
+    return this.#watches.mayWatch(physical % 4096) && !this.#framed.has(this.#memory.frame(physical));
+  }
+  #fill(slot: number, physical: number): number {
     const { u8, i32 } = this.#memory;
     const byte = this.#memory.linear(physical);
     const low = u8[byte]! | (u8[byte + 1]! << 8);

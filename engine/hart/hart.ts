@@ -34,9 +34,10 @@ import {
 import type { Position } from "./position.ts";
 import { TlbBanks } from "./tlb.ts";
 import { canonical, flagsOf, pageOf, type Root, type Translations } from "./translations.ts";
+import { Watches } from "./watches.ts";
 
 /** Why {@link Hart.run} returned. */
-export const STOP = { budget: 0, trap: 1, csr: 2, system: 3, mark: 4, device: 5 } as const;
+export const STOP = { budget: 0, trap: 1, csr: 2, system: 3, mark: 4, device: 5, watch: 6 } as const;
 export type Stop = (typeof STOP)[keyof typeof STOP];
 /** How plain instructions are carried out; nothing about a run depends on it. */
 export type Tier = "reference" | "interpreter" | "jit";
@@ -53,6 +54,7 @@ export class Hart implements Environment {
   readonly position: Position;
   readonly translations: Translations;
   readonly decoded: DecodeCache;
+  readonly watches = new Watches();
   readonly x: BigUint64Array;
   readonly f: BigUint64Array;
   readonly tier: Tier;
@@ -103,7 +105,7 @@ export class Hart implements Environment {
     const table = options.tier === "jit" ? regionTable() : undefined;
     this.#core = instantiateInterpreter(this.memory.wasm, table === undefined ? 0 : (options.threshold ?? HOT), table);
     this.#tlb = new TlbBanks(this.memory);
-    this.decoded = new DecodeCache(this.memory, decoderFor(options.extensions));
+    this.decoded = new DecodeCache(this.memory, decoderFor(options.extensions), this.watches);
     if (table !== undefined) this.#jit = new Jit(this.memory, this.decoded, table, this.#core);
     this.decoded.onRelease = () => this.#tlb.flush();
     this.translations.onDrop = () => this.#tlb.flush();
@@ -286,6 +288,7 @@ export class Hart implements Environment {
         physical = physicalOf(leaf, translations.level, low, high);
       }
       if (!this.memory.holds(physical, 4) || Number(this.memory.read(physical, 4)) !== PAD_BITS) return;
+      this.watches.reached(this.pc, this.position.step);
       this.pc = BigInt.asUintN(64, this.pc + 4n);
     }
   }
@@ -328,8 +331,11 @@ export class Hart implements Environment {
   }
 
   #dispatch(): Stop {
+    const watched = this.memory.u8[this.memory.u32[at.EXIT_SLOT >>> 2]!] === at.OP_WATCHED;
+    if (watched && this.watches.reached(this.pc, this.position.step)) return STOP.watch;
     this.#readSlot();
     if (this.current.op === at.OP_STRADDLE) return this.#straddle();
+    if (this.current.op === at.OP_ILLEGAL) return this.#illegal();
     switch (KIND_OF_OP[this.current.op]) {
       case KIND_CSR:
         return STOP.csr;
@@ -427,6 +433,7 @@ export class Hart implements Environment {
       if (physical < 0 || !this.memory.holds(physical, 2)) {
         return this.#trap((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[ACCESS.fetch], this.pcLow, this.pcHigh);
       }
+      if (this.watches.any && this.watches.reached(pc, this.position.step)) return STOP.watch;
       const low = Number(this.memory.read(physical, 2));
       const wide = (low & 3) === 3;
       const before = this.position.step;

@@ -157,6 +157,7 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
     at.OP_STRADDLE,
     at.OP_FRAMED,
     at.OP_PAGE_END,
+    at.OP_WATCHED,
     ...(threshold > 0 ? [at.OP_REGION] : []),
   ];
   const table = Array.from({ length: 256 }, (_, op) => Math.max(0, ops.indexOf(op)));

@@ -101,17 +101,12 @@ export class Jit {
       if (!this.#decoded.isPlain(slot) || taken.has(slot)) continue;
       const physical = this.#decoded.physicalOf(slot);
       const first = slot - ((physical % 4096) / 2) * at.SLOT_BYTES;
+      const physicalOf = (offset: number) => physical - (physical % 4096) + offset;
       const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
-      const region = findRegion(
-        this.#memory,
-        this.#decoded.decodeAt,
-        physical - (physical % 4096),
-        physical % 4096,
-        (offset) => {
-          const other = slotOf(offset);
-          return taken.has(other) || this.#decoded.isEntry(other);
-        },
-      );
+      const region = findRegion(this.#memory, this.#decoded.decodeAt, physicalOf(0), physical % 4096, (offset) => {
+        const other = slotOf(offset);
+        return taken.has(other) || this.#decoded.isEntry(other) || this.#decoded.mayWatch(physicalOf(offset));
+      });
       if (region === undefined) continue;
       for (const [block, { offset, entry }] of region.blocks.entries()) {
         if (!entry) continue;

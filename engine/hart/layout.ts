@@ -29,6 +29,10 @@ export const FFLAGS = 0x32c;
 export const FRM = 0x330;
 /** Linear address of the reserved doubleword, 0 for none (T12). */
 export const RESERVATION = 0x334;
+/** The mode whose plain CSRs the wasm may access by itself: 1 or 3 on the bare machine, 0 in user mode and under a VMM. */
+export const CSR_MODE = 0x348;
+/** 1 while some interrupt is both pending and enabled in mie, so that enabling interrupts is TypeScript's to do. */
+export const INTERRUPT_READY = 0x34c;
 /** Scratch for results that wasm hands over as 64 bits. */
 export const SCRATCH = 0x340;
 
@@ -41,6 +45,14 @@ export const TLB_BANKS = 8;
 /** A bank is a read, a write and a fetch TLB. */
 export const BANK_BYTES = 3 * TLB_BYTES;
 export const TLBS = 0x1000;
+
+/** The guest's CSRs, 64 bits each, by number; and how the wasm may access each, as one of the CSR_ kinds. */
+export const CSRS = 0x62000;
+export const CSR_KINDS = 0x6a000;
+/** Holds what is written, whole; holds a pc; sstatus, of which SIE may be changed. 0: TypeScript's. */
+export const CSR_PLAIN = 1;
+export const CSR_PC = 2;
+export const CSR_SSTATUS = 3;
 
 /** Where what is no memory of the guest's is hashed. */
 export const DIGEST_WINDOW = 0x70000;
@@ -75,6 +87,8 @@ export const OP_STRADDLE = 253;
 export const OP_ILLEGAL = 252;
 /** A compiled region can be entered here; the true op stands in {@link TRUE_OPS}. */
 export const OP_REGION = 251;
+/** The address may be watched; the true op stands in {@link TRUE_OPS}. */
+export const OP_WATCHED = 250;
 
 /** Why `run` returned. */
 export const EXIT_BUDGET = 0;

@@ -5,6 +5,7 @@
  */
 import type {
   AmoKind,
+  CsrKind,
   Emit,
   FloatArithmetic,
   FloatFormat,
@@ -65,7 +66,7 @@ export abstract class Lowering implements Emit<Code> {
   abstract nextPc(): Code;
   abstract jump(target: Code): void;
   abstract branch(condition: Code, target: Code): void;
-  abstract csr(): void;
+  abstract csr(kind: CsrKind, source: "register" | "immediate"): void;
   abstract system(kind: string): void;
   abstract block(): void;
   abstract mark(): void;

@@ -79,6 +79,25 @@ for (const { op, effects } of INSTRUCTIONS) {
   access[op] = kind | (effects.csr.source === "immediate" ? IMMEDIATE : 0);
 }
 
+/** What the wasm may do by itself: these hold what is written to them and nothing depends on them. */
+const FAST: readonly (readonly [number, number])[] = [
+  [0x140, at.CSR_PLAIN],
+  [N.sepc, at.CSR_PC],
+  [N.scause, at.CSR_PLAIN],
+  [N.stval, at.CSR_PLAIN],
+  [N.sstatus, at.CSR_SSTATUS],
+  [0x340, at.CSR_PLAIN],
+  [N.mepc, at.CSR_PC],
+  [N.mcause, at.CSR_PLAIN],
+  [N.mtval, at.CSR_PLAIN],
+];
+
+/** What sstatus shows of mstatus, and what of it a write can change. */
+export const SSTATUS = {
+  shown: viewOf("sstatus"),
+  writable: CSRS.find((csr) => csr.name === "sstatus")?.writable ?? 0n,
+};
+
 export class Privileged {
   mode = MACHINE;
   /** Interrupt lines that are asserted from outside: mip bits. */
@@ -94,7 +113,8 @@ export class Privileged {
   /** Called after what stimecmp has to say may have changed. */
   onCompare: () => void = () => {};
 
-  readonly #words = new Uint32Array(2 * 4096);
+  /** In linear memory, as the wasm carries out the plain accesses by itself. */
+  readonly #words: Uint32Array;
   /** By number: whether there is such a CSR, and what a write may change. */
   readonly #traits = new Uint8Array(4096);
   readonly #maskLow = new Uint32Array(4096);
@@ -111,6 +131,8 @@ export class Privileged {
 
   constructor(options: { memory: MachineMemory; position: Position; profile: Profile }) {
     this.#memory = options.memory;
+    this.#words = new Uint32Array(this.#memory.wasm.buffer, at.CSRS, 2 * 4096);
+    for (const [number, kind] of FAST) this.#memory.u8[at.CSR_KINDS + number] = kind;
     this.#position = options.position;
     const { extensions, satpModes, stepsPerTick } = options.profile;
     this.#stepsPerTick = stepsPerTick;
@@ -287,6 +309,14 @@ export class Privileged {
 
   /** Writes a CSR as far as it can be written (WARL). */
   write(number: number, low: number, high: number): void {
+    this.#write(number, low, high);
+    this.#noteReady();
+  }
+  /** Whether enabling interrupts would let one through at once, for the wasm to know. */
+  #noteReady(): void {
+    this.#memory.u32[at.INTERRUPT_READY >>> 2] = this.awake ? 1 : 0;
+  }
+  #write(number: number, low: number, high: number): void {
     const words = this.#words;
     switch (number) {
       case N.sstatus:
@@ -532,6 +562,7 @@ export class Privileged {
     this.lines = state[1]!;
     for (const [i, number] of this.#state.entries()) this.#set(number, state[2 + 2 * i]!, state[3 + 2 * i]!);
     this.#software = this.#compares ? ~STIP : -1;
+    this.#noteReady();
     this.onChange();
     this.onProtection();
   }
@@ -539,10 +570,12 @@ export class Privileged {
   /** Sets a pending bit that software clears, as firmware does for a software interrupt. */
   raise(bit: number): void {
     this.#words[2 * N.mip]! |= 1 << bit;
+    this.#noteReady();
   }
 
   /** Drives one of the interrupt lines. */
   setLine(bit: number, asserted: boolean): void {
     this.lines = asserted ? this.lines | (1 << bit) : this.lines & ~(1 << bit);
+    this.#noteReady();
   }
 }

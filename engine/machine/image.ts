@@ -64,7 +64,7 @@ export function loadImage(file: Uint8Array, { ram, defaultLoad, name = "image" }
   if (file.length === 0)
     throw new ImageError(`Cannot load ${name} as an image has at least one byte: the file is empty`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length >= 4 && view.getUint32(0) === 0x7f45_4c46) {
+  if (isElf(file)) {
     const parsed = elfFrom(file, (rule, found) => new ImageError(`Cannot load ${name} as ${rule}: ${found}`));
     return placed("elf", name, ram, parsed.segments, parsed.entry, parsed.symbols);
   }
@@ -74,6 +74,19 @@ export function loadImage(file: Uint8Array, { ram, defaultLoad, name = "image" }
   const segment = { address: defaultLoad, virtualAddress: defaultLoad, bytes: file, memoryBytes: file.length };
   return placed("raw", name, ram, [segment], defaultLoad, () => new Map());
 }
+
+/**
+ * The symbols of a file, by name, with their values: virtual addresses.
+ *
+ * @returns An empty map where the file is no ELF, or was stripped.
+ * @throws {ImageError} If it is a broken ELF.
+ */
+export function symbolsOf(file: Uint8Array, name = "image"): ReadonlyMap<string, bigint> {
+  if (!isElf(file)) return new Map();
+  return elfFrom(file, (rule, found) => new ImageError(`Cannot load ${name} as ${rule}: ${found}`)).symbols();
+}
+const isElf = (file: Uint8Array): boolean =>
+  file.length >= 4 && file[0] === 0x7f && file[1] === 0x45 && file[2] === 0x4c && file[3] === 0x46;
 
 function fromLinuxImage(file: Uint8Array, view: DataView, ram: MemoryRange, name: string): Image {
   const textOffset = view.getBigUint64(0x08, true);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Log } from "../event/log.ts";
+import { KIND_NUMBER } from "../event/record.ts";
 import type { Digest } from "./digest.ts";
 import { Digester } from "./digest.ts";
 import type { Execution } from "./execution.ts";
@@ -41,6 +42,10 @@ export class Machine {
       this.#printed = true;
       this.onConsole(bytes);
     };
+    platform.hart.watches.onReached = (code) => {
+      execution.mark = code;
+      platform.log.appendWords(MARK, platform.position.step, code);
+    };
   }
 
   /** Steps so far (T1). */
@@ -72,6 +77,27 @@ export class Machine {
   /** For tests that plant faults, and for tools that look inside. */
   get parts(): { readonly platform: Platform; readonly execution: Execution } {
     return { platform: this.#platform, execution: this.#execution };
+  }
+
+  /**
+   * Makes a mark each time the guest is about to run the instruction at a virtual address, in any address space. It is logged in front of
+   * the instruction, at its step, and a run that stops at marks stops there: under every technique alike. Nothing else of the run changes.
+   *
+   * @param address Of the instruction.
+   * @param code The mark's, as the guest's own marks have it: kind << 8 | id.
+   * @throws {RangeError} If the run has begun, no instruction can stand there, it is watched already, or a mark has no such code.
+   */
+  watch(address: bigint, code: number): void {
+    const where = `0x${address.toString(16)}`;
+    if (this.step > 0)
+      throw new RangeError(`Cannot watch ${where} as a run is watched from its start: it is at step ${this.step}`);
+    if (address < 0n || address >= 1n << 64n || (address & 1n) !== 0n)
+      throw new RangeError(`Cannot watch ${where} as an instruction has an even address of 64 bits: it is none`);
+    if (!Number.isInteger(code) || code < 0 || code > 0xfff)
+      throw new RangeError(`Cannot watch ${where} as a mark's code is from 0 to 4095: it is ${code}`);
+    const { hart } = this.#platform;
+    hart.watches.add(address, code);
+    hart.decoded.clear();
   }
 
   /** Puts bytes into the console's receive path now; logged as `input.console`. */
@@ -146,7 +172,8 @@ export class Machine {
       const cause = guest.interrupt();
       if (cause >= 0) {
         this.#settle();
-        execution.interrupt(cause);
+        // A pad may be watched: its mark stops the run here, wherever else it is cut.
+        if (execution.mark < 0) execution.interrupt(cause);
         continue;
       }
       execution.resume(Math.min(until - position.step, schedule.next - position.time, SLICE));
@@ -185,9 +212,11 @@ export class Machine {
     restoreMachine(state, this.#platform, this.#execution);
     // What stopped the run before says nothing about the state that is there now.
     this.#execution.mark = -1;
+    this.#platform.hart.watches.forget();
     this.#printed = false;
   }
 }
 
+const MARK = KIND_NUMBER.mark;
 /** A call into the core that never returns would never be replaced by optimised code. */
 const SLICE = 2_000_000;

@@ -7,6 +7,7 @@ import { KIND_NUMBER } from "../event/record.ts";
 import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
+import * as at from "../hart/layout.ts";
 import { Leaks, type RealCsrs } from "../hart/leaks.ts";
 import { readProtection } from "../hart/pmp.ts";
 import { MACHINE, MXR, type Privileged, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
@@ -67,6 +68,7 @@ export class Native implements Execution {
     if (key === this.#key && root === this.#root) return;
     this.#key = key;
     this.#root = root;
+    this.#platform.memory.u32[at.CSR_MODE >>> 2] = mode;
     hart.context = this.#contexts.get(root, key, () => ({
       mode,
       dataMode,
@@ -84,6 +86,7 @@ export class Native implements Execution {
     switch (hart.run(budget)) {
       case STOP.budget:
       case STOP.device:
+      case STOP.watch:
         return;
       case STOP.csr:
         if (guest.execute(hart.current)) hart.complete();

@@ -209,7 +209,7 @@ export class Platform {
       return physical;
     };
     const log = (address: bigint, bytes: Uint8Array, write: number) => {
-      if (bytes.length === 0) return;
+      if (bytes.length === 0 || !this.log.enabled) return;
       this.log.append("dma", this.position.step, { device, address, length: bytes.length, write, hash: fnv(bytes) });
     };
     return {

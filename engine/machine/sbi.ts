@@ -185,7 +185,7 @@ export class Sbi {
   }
 }
 
-/** Chapter 4. The three machine registers read 0: not implemented. */
+/** Chapter 4. The three machine registers read 0: this machine names no vendor. */
 function base(x: SbiRegisters): SbiAnswer {
   switch (x.a6) {
     case 0n:

@@ -8,9 +8,10 @@
  * the address that the guest really goes to either is the original, or traps and is carried out by the VMM from the original.
  *
  * The rule's price: where the second half of an innocuous instruction, taken as an instruction of its own, would be a sensitive one or
- * reach into one, the whole traps too and is carried out in the VMM, like one that crosses the page's end.
+ * reach into one, the whole traps too and is carried out in the VMM, like one that crosses the page's end. A site right behind it is then
+ * carried out in the same exit.
  *
- * Left out: jumps to stubs in place of traps (the variant `inline`), chains of sites in one exit, scanning before the first fetch.
+ * Left out: jumps to stubs in place of traps (the variant `inline`), other sites in a row in one exit, scanning before the first fetch.
  *
  * @module
  */
@@ -62,14 +63,17 @@ export interface Rewriting {
   readonly patched: number;
 }
 
+/** What must follow the bytes of copies, and how they are decoded. */
+type Decoding = Pick<DecodeCache, "decodeAt" | "release" | "written">;
+
 export class Rewriter {
   readonly #memory: MachineMemory;
-  readonly #decoded: DecodeCache;
+  readonly #decoded: Decoding;
   readonly #frames: VmmFrames;
   /** By the number of the guest's frame. */
   readonly #copies = new Map<number, Copy>();
 
-  constructor(parts: { readonly memory: MachineMemory; readonly decoded: DecodeCache; readonly frames: VmmFrames }) {
+  constructor(parts: { readonly memory: MachineMemory; readonly decoded: Decoding; readonly frames: VmmFrames }) {
     this.#memory = parts.memory;
     this.#decoded = parts.decoded;
     this.#frames = parts.frames;

@@ -25,11 +25,16 @@ export interface RootKey {
 /** Frames that a root and its first fill need at most. */
 const MOST_AT_ONCE = 4;
 
+/** The frame that an entry points to. */
+const frameAt = (u32: Uint32Array, at: number): number => u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
+
 export class ShadowTables {
   readonly #memory: MachineMemory;
   readonly #frames: VmmFrames;
   /** Those of the tables that there are. */
   readonly #used: number[] = [];
+  /** Where each frame is entered in a leaf: the entry's place in memory, in words. */
+  readonly #entered = new Map<number, Set<number>>();
   readonly #roots = new Map<string, Root>();
   /** Called when every table is gone: the hart must forget what it read from them. */
   onDrop: () => void = () => {};
@@ -67,6 +72,7 @@ export class ShadowTables {
     // In this order the next root gets the frame that the first one had.
     for (let frame = this.#used.pop(); frame !== undefined; frame = this.#used.pop()) this.#frames.release(frame);
     this.#roots.clear();
+    this.#entered.clear();
     this.onDrop();
     return dropped;
   }
@@ -90,13 +96,29 @@ export class ShadowTables {
     for (let level = levelsOf(root) - 1; level > 0; level--) {
       const at = this.#entry(table, page, level);
       if ((u32[at]! & PTE.V) === 0) this.#set(at, this.#allocate(), PTE.V);
-      table = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
+      table = frameAt(u32, at);
     }
     const flags =
       (permits(leaf, ACCESS.load, viewer) ? PTE.R : 0) |
       (permits(leaf, ACCESS.store, viewer) ? PTE.W : 0) |
       (permits(leaf, ACCESS.fetch, viewer) ? PTE.X : 0);
-    this.#set(this.#entry(table, page, 0), frame, (flags & most) | PTE.V | PTE.U | PTE.A | PTE.D);
+    const at = this.#entry(table, page, 0);
+    this.#clear(at);
+    const places = this.#entered.get(frame);
+    if (places === undefined) this.#entered.set(frame, new Set([at]));
+    else places.add(at);
+    this.#set(at, frame, (flags & most) | PTE.V | PTE.U | PTE.A | PTE.D);
+  }
+  /** Takes a leaf out. @returns Whether there was one. */
+  #clear(at: number): boolean {
+    const { u32 } = this.#memory;
+    if ((u32[at]! & PTE.V) === 0) return false;
+    const frame = frameAt(u32, at);
+    const places = this.#entered.get(frame);
+    places?.delete(at);
+    if (places?.size === 0) this.#entered.delete(frame);
+    this.#set(at, 0, 0);
+    return true;
   }
   #set(at: number, frame: number, flags: number): void {
     this.#memory.u32[at] = ((frame % 2 ** 22) * 1024 + flags) >>> 0;
@@ -115,10 +137,9 @@ export class ShadowTables {
         const at = this.#entry(table, page, level);
         if ((u32[at]! & PTE.V) === 0) break;
         if (level === 0) {
-          u32[at] = 0;
-          u32[at + 1] = 0;
+          this.#clear(at);
           dropped++;
-        } else table = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
+        } else table = frameAt(u32, at);
       }
     }
     return dropped;
@@ -126,15 +147,9 @@ export class ShadowTables {
 
   /** Takes every page that shows a frame out of every root. @returns How many entries there were. */
   dropFrame(frame: number): number {
-    const { u32 } = this.#memory;
-    let dropped = 0;
-    for (const leaf of this.#leaves()) {
-      if (leaf.frame !== frame) continue;
-      u32[leaf.at] = 0;
-      u32[leaf.at + 1] = 0;
-      dropped++;
-    }
-    return dropped;
+    const places = [...(this.#entered.get(frame) ?? [])];
+    for (const at of places) this.#clear(at);
+    return places.length;
   }
 
   /** All leaves of all roots, for tests of invariants: root key, page, frame, flags. */
@@ -144,10 +159,6 @@ export class ShadowTables {
     readonly frame: number;
     readonly flags: number;
   }> {
-    for (const { key, page, frame, at } of this.#leaves())
-      yield { key, page, frame, flags: this.#memory.u32[at]! & 0xff };
-  }
-  *#leaves() {
     const { u32 } = this.#memory;
     for (const [key, root] of this.#roots) {
       const stack = [{ table: tableOf(root), level: levelsOf(root) - 1, page: 0 }];
@@ -155,9 +166,9 @@ export class ShadowTables {
         for (let index = 0; index < 512; index++) {
           const at = this.#entry(top.table, index * 2 ** (9 * top.level), top.level);
           if ((u32[at]! & PTE.V) === 0) continue;
-          const frame = u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);
+          const frame = frameAt(u32, at);
           const page = top.page + index * 2 ** (9 * top.level);
-          if (top.level === 0) yield { key, page, frame, at };
+          if (top.level === 0) yield { key, page, frame, flags: u32[at]! & 0xff };
           else stack.push({ table: frame, level: top.level - 1, page });
         }
       }

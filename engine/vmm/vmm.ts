@@ -25,7 +25,7 @@ import type { Exit, ExitReason } from "./exit.ts";
 import { VmmFrames } from "./frames.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { OwnCsrs } from "./own-csrs.ts";
-import { Rewriter, type Rewriting } from "./rewriter.ts";
+import { needsSite, Rewriter, type Rewriting } from "./rewriter.ts";
 import { ShadowTables } from "./shadow.ts";
 import type { ExitHandlers, Mechanisms, Technique, Verdict } from "./technique.ts";
 import { VirtualCpu } from "./vcpu.ts";
@@ -70,6 +70,8 @@ export class Vmm implements Execution, Mechanisms {
   readonly #on: ExitHandlers;
   /** Copies of the kernel's code, where the technique has it run those. */
   #rewriter: Rewriter | undefined;
+  /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
+  #displaced = false;
   readonly #reasons = new Map<ExitReason, number>();
   /** Between an exit and the resume that follows it. */
   #exited = true;
@@ -136,6 +138,7 @@ export class Vmm implements Execution, Mechanisms {
     this.shadow.drop();
     this.#rewriter?.clear();
     this.#exited = true;
+    this.#displaced = false;
     this.#stuckAt = -1;
   }
 
@@ -192,6 +195,11 @@ export class Vmm implements Execution, Mechanisms {
   resume(budget: number): void {
     const { hart, guest, log, position } = this.#platform;
     if (this.#changed) this.#apply();
+    if (this.#displaced) {
+      this.#displaced = false;
+      // The guest need not run to come to that site: it is carried out in the same exit.
+      if (this.#site()) return;
+    }
     if (this.#exited) {
       this.#exited = false;
       log.appendWords(RESUME, position.step, guest.mode, hart.context.mode);
@@ -199,6 +207,7 @@ export class Vmm implements Execution, Mechanisms {
     switch (hart.run(budget)) {
       case STOP.budget:
       case STOP.device:
+      case STOP.watch:
         return;
       case STOP.mark:
         this.#mark(hart.current.imm);
@@ -318,7 +327,7 @@ export class Vmm implements Execution, Mechanisms {
     else {
       this.#note("rewritten-site");
       this.vcpu.work("walk-step", walked);
-      this.#carryOut({ reason: "rewritten-site" });
+      this.#displaced = this.#carryOut({ reason: "rewritten-site" }) === "after" && !needsSite(decoded);
     }
     return true;
   }
@@ -435,7 +444,7 @@ export class Vmm implements Execution, Mechanisms {
     this.vcpu.work("patch", took.patched);
   }
 
-  /** Logs an exit and does what the technique says. */
+  /** Logs an exit, unless it is part of the one before, and does what the technique says. */
   #exit(exit: Exit): void {
     this.#note(exit.reason);
     this.#carryOut(exit);
@@ -448,7 +457,7 @@ export class Vmm implements Execution, Mechanisms {
       this.#reasons.set(reason, name);
     }
     const bits = HAS_BITS.has(reason) ? hart.current.bits : 0;
-    log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
+    if (!this.#exited) log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
     this.#exited = true;
     if (position.step !== this.#stuckAt) {
       this.#stuckAt = position.step;
@@ -459,22 +468,14 @@ export class Vmm implements Execution, Mechanisms {
       );
     }
   }
-  #carryOut(exit: Exit): void {
-    switch (this.#verdict(exit)) {
-      case "reflect":
-        this.vcpu.reflect();
-        return;
-      case "stop":
-        this.#platform.end ??= {
-          reason: "stopped",
-          code: 1,
-          message: `the technique ended the run at a ${exit.reason} exit`,
-        };
-        return;
-      case "after":
-      case "again":
-        return;
+  #carryOut(exit: Exit): Verdict {
+    const verdict = this.#verdict(exit);
+    if (verdict === "reflect") this.vcpu.reflect();
+    else if (verdict === "stop") {
+      const message = `the technique ended the run at a ${exit.reason} exit`;
+      this.#platform.end ??= { reason: "stopped", code: 1, message };
     }
+    return verdict;
   }
   #verdict(exit: Exit): Verdict {
     const handle = this.#on[exit.reason] as (exit: Exit, context: { vcpu: VirtualCpu }) => Verdict;

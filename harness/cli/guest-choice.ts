@@ -27,6 +27,7 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
     ...(memory === undefined ? {} : { memoryBytes: memory }),
     ...(machineMode === undefined ? {} : { machineMode }),
     ...(options.markConsole === undefined ? {} : { consoleMarks: options.markConsole }),
+    ...(options.markAt === undefined ? {} : { addressMarks: options.markAt }),
   };
   if (kernel !== undefined) {
     if (run !== undefined)

@@ -46,6 +46,7 @@ export interface GuestOptions {
   readonly memory?: number;
   readonly machineMode?: boolean;
   readonly markConsole?: Readonly<Record<string, string>>;
+  readonly markAt?: Readonly<Record<string, string>>;
 }
 
 /** What may be said of a recording. */
@@ -56,11 +57,13 @@ export interface RecordingOptions {
   readonly profile?: string;
 }
 
-function consoleMark(setting: string, all: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
-  const [, name = "", text = ""] = /^([a-z][a-z0-9-]*)=(.+)$/s.exec(setting) ?? [];
-  if (name === "" || Object.hasOwn(all, name))
-    throw new InvalidArgumentError("it must be NAME=TEXT, each name once, such as prompt==>");
-  return { ...all, [name]: text };
+/** Marks that are added to a guest's own, by name. @param form What a setting must look like, with an example. */
+function addedMark(form: string) {
+  return (setting: string, all: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => {
+    const [, name = "", where = ""] = /^([a-z][a-z0-9-]*)=(.+)$/s.exec(setting) ?? [];
+    if (name === "" || Object.hasOwn(all, name)) throw new InvalidArgumentError(`it must be ${form}`);
+    return { ...all, [name]: where };
+  };
 }
 
 export function addGuestOptions(command: Command): Command {
@@ -79,7 +82,13 @@ export function addGuestOptions(command: Command): Command {
       new Option(
         "--mark-console <NAME=TEXT>",
         "a lap of this name wherever the console shows the text; may be repeated",
-      ).argParser(consoleMark),
+      ).argParser(addedMark("NAME=TEXT, each name once, such as prompt==>")),
+    )
+    .addOption(
+      new Option(
+        "--mark-at <NAME=PLACE>",
+        "a lap of this name wherever the guest comes to a symbol of its kernel, or to 0xADDRESS; may be repeated",
+      ).argParser(addedMark("NAME=SYMBOL or NAME=0xADDRESS, each name once, such as trap=trap_entry")),
     );
 }
 

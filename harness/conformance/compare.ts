@@ -6,14 +6,15 @@
 import type { Machine, Tier } from "../../engine/mod.ts";
 import type { Image } from "./image.ts";
 import type { Ledger } from "./ledger.ts";
-import { describe, differences, equalStates, fold, type Mismatch, Stepper } from "./lockstep.ts";
+import { describe, differences, equalStates, type Mismatch, Stepper } from "./lockstep.ts";
 import { Qemu } from "./qemu.ts";
+import { type Recorded, Recorder } from "./recorded.ts";
 
 export interface Comparison {
   /** States that were compared and are equal. */
   readonly steps: number;
-  /** Of all states compared, in order. */
-  readonly hash: readonly [number, number];
+  /** Of QEMU's states. */
+  readonly recorded: Recorded;
   readonly mismatch: Mismatch | undefined;
 }
 
@@ -43,7 +44,7 @@ function follow(image: Image, qemu: Qemu, stepper: Stepper, ledger: Ledger | und
         `Cannot compare with QEMU as it must reach the programs: ${qemu.messages || "it ended before"}`,
       );
   } while (log.state[0] !== image.start || log.state[1] !== 0);
-  const hash = new Uint32Array(2);
+  const recorder = new Recorder();
   let steps = 0;
   let last = 0n;
   const mismatch = (fields: readonly string[]): Mismatch => ({
@@ -52,7 +53,10 @@ function follow(image: Image, qemu: Qemu, stepper: Stepper, ledger: Ledger | und
     mode: stepper.mode,
     fields,
   });
-  const result = (found?: Mismatch): Comparison => ({ steps, hash: [hash[0]!, hash[1]!], mismatch: found });
+  const result = (found?: Mismatch): Comparison => {
+    recorder.finish();
+    return { steps, recorded: { seed: image.seed, steps, hashes: recorder.hashes }, mismatch: found };
+  };
   let unread = true;
   for (; steps < MOST_STEPS; ) {
     stepper.step();
@@ -62,7 +66,7 @@ function follow(image: Image, qemu: Qemu, stepper: Stepper, ledger: Ledger | und
     unread = stepper.silent && !equal;
     if (!equal && !stepper.silent) return result(mismatch(differences(stepper.state, log.state)));
     if (!stepper.silent) {
-      fold(hash, stepper.state);
+      recorder.add(log.state);
       steps++;
     }
     ledger?.count(image, stepper);

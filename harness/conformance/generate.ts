@@ -118,9 +118,11 @@ function makeSection(random: Seeded, all: readonly Window[], environment: Enviro
   if (paged) makes.push([mode === 3 ? 3 : 12, units.windowUnit]);
   if (mode === 3) makes.push([4, system.interruptUnit], [1, system.waitUnit]);
   if (mode === 1) makes.push([2, system.interruptUnit]);
+  const remaps = paged && (mode === 3 || (mode === 1 && !trapsFences));
   const made: Unit[] = [];
   for (let count = 30 + random.below(50); count > 0; count--) {
-    const make = translated !== undefined && random.chance(10) ? random.weighted(KNOWN) : random.weighted(makes);
+    const known = translated !== undefined && random.chance(10);
+    const make = known && remaps && random.chance(20) ? units.remapUnit : random.weighted(known ? KNOWN : makes);
     made.push(make({ random, windows, mode, translated, status, trapsFences, timed }));
     if (make === system.csrUnit && mode !== 0) {
       status = undefined;

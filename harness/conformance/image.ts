@@ -24,6 +24,7 @@ import {
 import { floating, integer } from "./operands.ts";
 import { type Environment, type Probe, type Program, type Section, word } from "./program.ts";
 import { Seeded } from "./seeded.ts";
+import { sweep } from "./sweep.ts";
 import { protectionUnit } from "./system-units.ts";
 import { aliasOf, makeWindows, type Windows } from "./windows.ts";
 
@@ -75,16 +76,14 @@ function groundOf(seed: number): Ground {
 /** Every other image has STCE set, and with it the supervisor's timer. */
 const isTimed = (seed: number): boolean => seed % 2 === 1;
 
-/** Programs in an image. */
-export const PROGRAMS = 12;
+/** Random programs in an image; a sweep comes on top. */
+const PROGRAMS = 12;
 
 /** Generates an image. */
-export function makeImage(seed: number, programs = PROGRAMS): Image {
+export function makeImage(seed: number): Image {
   const { windows } = groundOf(seed);
-  return layOut(
-    seed,
-    Array.from({ length: programs }, (_, i) => generate(seed * 1000 + i, windows.all, isTimed(seed))),
-  );
+  const random = Array.from({ length: PROGRAMS }, (_, i) => generate(seed * 1000 + i, windows.all, isTimed(seed)));
+  return layOut(seed, [...random, sweep(seed, windows.all)]);
 }
 
 /** Lays programs out, of which parts may have been deleted. */

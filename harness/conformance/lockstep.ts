@@ -34,7 +34,7 @@ export class Stepper {
   readonly #floats: Uint32Array;
 
   /** @param onMachine Is given the machine before its first step, to plant a fault in it. */
-  constructor(image: Image, tier: Tier, onMachine: (machine: Machine) => void = () => {}) {
+  constructor(image: Pick<Image, "bytes" | "start">, tier: Tier, onMachine: (machine: Machine) => void = () => {}) {
     this.machine = createMachine({
       kernel: image.bytes, memoryBytes: RAM_BYTES, rtcSeconds: 0, machineMode: true, profile: COMPARED, technique: native, logging: false, tier,
     }); // biome-ignore format: a list

@@ -15,6 +15,7 @@ import {
   STORE_FROM,
   STORE_TO,
   STRADDLING,
+  WINDOW_PAGE,
 } from "./memory-map.ts";
 import {
   address,
@@ -32,7 +33,7 @@ import {
   word,
 } from "./program.ts";
 import type { Seeded } from "./seeded.ts";
-import { isUserCode, landing, permitted, type Window } from "./windows.ts";
+import { CHANGING, entryOf, isUserCode, landing, permitted, type Window } from "./windows.ts";
 
 /** What generation knows of the state that a unit will run in. */
 export interface Situation {
@@ -243,7 +244,10 @@ function windowBase(rd: number, window: Window, offset: number): Item[] {
   return [...start, ...(offset === 0 ? [] : [item("addi", { rd, rs1: rd, imm: offset })])];
 }
 
-const probeOf = (window: Window, access: Probe["access"]): Probe => ({ access, leaf: `${window.size} ${window.name}` });
+const probeOf = (window: Window, access: Probe["access"]): Probe | undefined =>
+  window.name === CHANGING ? undefined : { access, leaf: `${window.size} ${window.name}` };
+
+const withProbe = (made: Item, probe: Probe | undefined): Item => (probe === undefined ? made : { ...made, probe });
 
 /** Places that nothing answers at, or that are no addresses. */
 function wildBase(random: Seeded, rd: number): Item[] {
@@ -294,7 +298,7 @@ export function windowUnit(situation: Situation): Unit {
   // Where there is no translation, windows beyond 16 GiB would meet QEMU's PCI bus.
   const reachable =
     situation.translated === true ? situation.windows : situation.windows.filter((window) => window.address < 2 ** 34);
-  const window = random.pick(reachable);
+  const window = random.pick(random.chance(15) ? reachable.filter(({ name }) => name === CHANGING) : reachable);
   const base = random.other();
   const probe = situation.translated === true ? probeOf(window, stores ? "store" : "load") : undefined;
   // Of a misaligned access where nothing answers, QEMU 7.2 names the aligned address.
@@ -372,12 +376,55 @@ export function atomicUnit({ random, windows, mode, translated, status }: Situat
   return [...address(base, () => target), operation()];
 }
 
+/** A load-reserved that is not aligned. */
+export function misalignedReservation(random: Seeded): Unit {
+  const base = random.other();
+  const target = DATA + 8 * random.below(64) + 1 + random.below(3);
+  return [...address(base, () => target), item(random.pick(["lr.w", "lr.d"]), { rd: random.other(), rs1: base })];
+}
+
+// ---- through a given window ----
+
+/** @param names Of instructions to choose from. */
+function through(random: Seeded, window: Window, access: "load" | "store", names: readonly string[]): Unit {
+  const base = random.other();
+  const offset = STORE_FROM + 8 * random.below(64);
+  const register = random.register();
+  const made = item(random.pick(names), { rd: register, rs1: base, rs2: register, imm: offset });
+  return [...windowBase(base, window, 0), withProbe(made, probeOf(window, access))];
+}
+export const loadThrough = (random: Seeded, window: Window): Unit => through(random, window, "load", ["lb", "lhu", "lw", "ld", "fld"]);
+export const storeThrough = (random: Seeded, window: Window): Unit => through(random, window, "store", ["sb", "sh", "sw", "sd", "fsw"]);
+export function fetchThrough(random: Seeded, window: Window): Unit {
+  const rd = random.other();
+  const base = random.other();
+  return [...windowBase(base, window, 0), withProbe(item("jalr", { rd, rs1: base, imm: landing(rd) }), probeOf(window, "fetch"))];
+}
+
+/** Changes the entry of a window, and fences: only its address, or all. Whoever runs it must reach the tables, and may fence. */
+export function remapUnit({ random, windows }: Situation): Unit {
+  const window = random.pick(windows.filter(({ name }) => name === CHANGING));
+  const value = random.other();
+  const base = random.other(value);
+  // Valid, accessed and dirty, with any permissions; now and then invalid. No permission at all makes a pointer of it, which is a flaw there.
+  const flags = 0xc0 | (random.below(16) << 1) | (random.chance(85) ? 1 : 0);
+  const all = random.chance(50);
+  return [
+    ...number(value, ((WINDOW_PAGE / 4096) << 10) | flags),
+    ...address(base, () => entryOf(window)),
+    item("sd", { rs1: base, rs2: value, imm: 0 }),
+    ...(all ? [] : windowBase(base, window, random.below(2048))),
+    item("sfence.vma", { rs1: all ? 0 : base, rs2: 0 }),
+  ];
+}
+
 // ---- at the end of a section ----
 
 /** Runs code in a window, which comes back if it can be run. */
 export function fetchUnit({ random, windows, mode, translated, trapsFences }: Situation): Unit {
   // A supervisor's load of a user page, SUM permitting, makes QEMU 7.2's TLB let it be fetched from as well: such pages need a fence first.
-  const isOpen = ({ flags }: Window) => mode === 1 && translated === true && isUserCode(flags);
+  const isOpen = ({ flags, name }: Window) =>
+    mode === 1 && translated === true && (isUserCode(flags) || name === CHANGING);
   const window = random.pick(
     windows.filter(
       (candidate) => (translated === true || candidate.address < 2 ** 34) && !(trapsFences && isOpen(candidate)),

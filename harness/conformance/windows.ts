@@ -38,6 +38,12 @@ export interface Window {
   readonly name: string;
 }
 
+/** The name of windows whose entry programs change; each begins invalid. */
+export const CHANGING = "changing";
+/** Where the entry of a changing window is: a physical address. */
+export const entryOf = (window: Window): number => LEAF_TABLES + 4096 * CHANGING_TABLE + ((window.address - WINDOWS) % 2 ** 21) / 512;
+const CHANGING_TABLE = 2;
+
 export interface Windows {
   readonly all: readonly Window[];
   readonly pieces: readonly Piece[];
@@ -81,7 +87,7 @@ export function makeWindows(random: Seeded): Windows {
     put(root, Math.floor(WINDOWS / 2 ** 30), frame(WINDOW_TABLE) | BigInt(V));
   }
   /** @param base The physical address that the leaf maps. @param order Chosen so that every combination comes up at every size. */
-  const entryOf = (
+  const make = (
     size: Size,
     base: number,
     order: number,
@@ -118,7 +124,7 @@ export function makeWindows(random: Seeded): Windows {
     }
   };
   const add = (table: number, index: number, size: Size, base: number, address: number, order: number) => {
-    const [entry, flags, name] = entryOf(size, base, order);
+    const [entry, flags, name] = make(size, base, order);
     put(table, index, entry);
     all.push({ address, size, flags, name });
   };
@@ -127,6 +133,10 @@ export function makeWindows(random: Seeded): Windows {
     for (let w = 0; w < 32; w++) {
       // Half of all are combinations, so that each comes up twice; the other half is flawed.
       const order = t < 2 ? w : 32 + w;
+      if (t === CHANGING_TABLE && w < 4) {
+        all.push({ address: WINDOWS + t * 2 ** 21 + w * 2 ** 16, size: "4K", flags: undefined, name: CHANGING });
+        continue;
+      }
       add(LEAF_TABLES + 4096 * t, w * 16, "4K", WINDOW_PAGE, WINDOWS + t * 2 ** 21 + w * 2 ** 16, order);
     }
   }
@@ -138,7 +148,7 @@ export function makeWindows(random: Seeded): Windows {
   for (let index = 5; index < 32; index++) {
     const address = index * 2 ** 30 + (WINDOW_PAGE - RAM);
     // Both roots hold the same.
-    const [entry, flags, name] = entryOf("1G", RAM, index - 5);
+    const [entry, flags, name] = make("1G", RAM, index - 5);
     for (const root of roots) put(root, index, entry);
     all.push({ address, size: "1G", flags, name });
   }
@@ -148,7 +158,7 @@ export function makeWindows(random: Seeded): Windows {
     for (const index of [0, 511]) put(root, index, frame(roots[i]!) | BigInt(V));
   }
   for (let index = 1; index < 48; index++) {
-    const [entry, flags, name] = entryOf("512G", 0, index - 1);
+    const [entry, flags, name] = make("512G", 0, index - 1);
     for (const root of wide) put(root, index, entry);
     all.push({ address: index * 2 ** 39 + WINDOW_PAGE, size: "512G", flags, name });
   }

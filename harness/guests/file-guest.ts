@@ -20,6 +20,7 @@ export interface FileGuestOptions {
   readonly machineMode?: boolean;
   readonly marks?: Readonly<Record<string, number>>;
   readonly consoleMarks?: Readonly<Record<string, string>>;
+  readonly addressMarks?: Readonly<Record<string, string>>;
   readonly input?: string;
 }
 

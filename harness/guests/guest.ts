@@ -34,6 +34,8 @@ export interface Guest {
   readonly marks?: Readonly<Record<string, number>>;
   /** Marks for a guest that makes none: texts on its console, by mark name. Each is a lap. */
   readonly consoleMarks?: Readonly<Record<string, string>>;
+  /** The same, where the guest is about to run an instruction: a symbol of the kernel, or a virtual address such as `0x80200000`, by mark name. */
+  readonly addressMarks?: Readonly<Record<string, string>>;
   /** An input script that takes it to its end. */
   readonly input?: string;
   /** @throws {RangeError} If a file is not there, or cannot be read. */
