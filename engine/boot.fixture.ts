@@ -4,7 +4,7 @@
  * @module
  */
 import { createMachine, type MachineConfig } from "./create.ts";
-import type { Event } from "./event/event.ts";
+import { EVENTS, type Event } from "./event/event.ts";
 import { eventsOf } from "./event/record.ts";
 import { assemble } from "./isa/assemble.ts";
 import { strict } from "./isa/profile.ts";
@@ -35,8 +35,7 @@ export const x = ({ parts }: Machine, register: number): bigint => parts.platfor
 
 /** The guest stream since it was last taken. */
 export function guestEvents(machine: Machine): Event[] {
-  const machineStream = /^(vmm|shadow)\.|^device\.path$/;
-  return [...eventsOf(machine.log.drain())].filter(({ kind }) => !machineStream.test(kind));
+  return [...eventsOf(machine.log.drain())].filter(({ kind }) => EVENTS[kind].stream === "guest");
 }
 
 /** An SBI call. */

@@ -10,6 +10,7 @@ export * from "./event/event.ts";
 export { Log } from "./event/log.ts";
 export { KIND_NUMBER, type LogBatch } from "./event/record.ts";
 export type { Tier } from "./hart/hart.ts";
+export { PTE } from "./hart/translations.ts";
 export { type Assembly, assemble } from "./isa/assemble.ts";
 export { COMPRESSED_PATTERNS, type CompressedPattern, findCompressed } from "./isa/compressed.ts";
 export { CSRS, type Csr, csrByName, csrByNumber } from "./isa/csr.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { full, native } from "../engine/mod.ts";
+import { full, leakyX86, native, rewritingTrap } from "../engine/mod.ts";
 import { compare } from "./compare.ts";
 import { inOrder } from "./costs/in-order.ts";
 import { experiment, isExperiment, techniqueLabel } from "./experiment.ts";
@@ -29,11 +29,14 @@ describe("an experiment", () => {
     ]);
   });
 
-  test("is refused without techniques, with one twice, or without a cost model", () => {
+  test("is refused without techniques, with one twice, with a stranger among the unsound, or without a cost model", () => {
     expect(() => experiment({ ...parts, techniques: [] })).toThrow(
       /^Cannot declare an experiment as it needs techniques/,
     );
     expect(() => experiment({ ...parts, techniques: [full, { ...full }] })).toThrow(/full is listed twice$/);
+    expect(() => experiment({ ...parts, unsound: [rewritingTrap] })).toThrow(
+      "Cannot declare an experiment as what is unsound must be one of its techniques: rewriting.trap is not",
+    );
     expect(() => experiment({ ...parts, costs: [] })).toThrow(/^Cannot declare an experiment as it needs a cost model/);
   });
 
@@ -58,6 +61,8 @@ describe("names", () => {
       techniqueLabel(full),
       techniqueLabel({ name: "rewriting", variant: "trap" }),
     ]).toEqual([full, "full", "rewriting.trap"]);
+    expect([techniqueNamed("rewriting:trap"), profileNamed("leaky-x86")]).toEqual([rewritingTrap, leakyX86]);
+    expect(() => techniqueNamed("rewriting")).toThrow(/it must be one of native, full, rewriting:trap: it is none/);
     expect(profileNamed("strict").name).toBe("strict");
     expect(() => techniqueNamed("magic")).toThrow(/^Cannot use technique "magic" as it must be one of native, full/);
     expect(() => profileNamed("toString")).toThrow(/^Cannot use profile "toString"/);

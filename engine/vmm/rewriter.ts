@@ -146,7 +146,7 @@ export class Rewriter {
 
   /**
    * Brings a copy up to date with halfwords `from` to `to` of its frame. Whether a halfword keeps its bits depends on its own, the next
-   * one's and whether that keeps its, so the scan goes backwards, and on until nothing changes.
+   * one's and whether that keeps its, so the scan goes backwards, and on below `from` until nothing changes.
    */
   #scan(frame: number, copy: Copy, from: number, to: number): Rewriting {
     const { u8, wasm } = this.#memory;
@@ -157,7 +157,7 @@ export class Rewriter {
     for (let half = to - 1; half >= 0; half--) {
       const keeps = this.#keeps(original, copy.kept, half);
       scanned++;
-      if (half < from - 1 && keeps === copy.kept[half]) break;
+      if (half < from && keeps === copy.kept[half]) break;
       copy.kept[half] = keeps;
       if (keeps === 0) patched++;
       const bits = keeps === 0 ? SITE : original[half]!;

@@ -492,6 +492,7 @@ export class Vmm implements Execution, Mechanisms {
 
   interrupt(cause: number): void {
     this.notice();
+    this.#displaced = false;
     this.vcpu.interrupt(cause);
   }
 

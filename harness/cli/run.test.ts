@@ -104,6 +104,55 @@ describe("run", () => {
     expect(contents(again)).toEqual(contents(results));
   });
 
+  describe("on a leaking machine", () => {
+    const quick = ["--guest", "hutch", "--run", "null-syscall 20", "--memory", "16M"];
+    const identities = (document: Record<string, unknown>) =>
+      runs(document).map(({ technique, identity }) => [technique, (identity as { equal: boolean } | null)?.equal]);
+
+    test("sees full virtualization fail, as the experiment says it must, and rewriting hold", async () => {
+      const { code, document } = await terminal.json("run", "leaky", ...quick, "-o", terminal.path("leaky"));
+      expect([code, identities(document)]).toEqual([0, [["native", undefined], ["full", false], ["rewriting", true]]]); // biome-ignore format: one table
+    });
+
+    test("fails where what must go wrong does not", async () => {
+      const file = terminal.path("calm.ts");
+      const path = (name: string) => JSON.stringify(`trapline/${name}`);
+      writeFileSync(
+        file,
+        `import { hutch } from ${path("guests")};
+         import { experiment, full, inOrder, native } from ${path("harness")};
+         export default experiment({ question: "Is it calm?", guest: hutch.running("true"), techniques: [native, full], unsound: [full], costs: [inOrder], reports: [] });`,
+      );
+      const { code, err } = await terminal.run(
+        "run",
+        file,
+        "--memory",
+        "16M",
+        "--guest",
+        "hutch",
+        "-o",
+        terminal.path("calm"),
+      );
+      expect([code, err]).toEqual([3, expect.stringContaining("full ran unsound, and the difference that the experiment is about was not seen")]); // biome-ignore format: one pair
+    });
+
+    test("refuses a technique that it is told, and runs it unsound when told that too", async () => {
+      const args = ["run", "null-syscall", ...quick, "--profile", "leaky-x86", "--technique", "full"];
+      const refused = await terminal.run(...args, "-o", terminal.path("refused"));
+      expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("or --unsound to watch it fail")]);
+      const { code, document } = await terminal.json(...args, "--unsound", "-o", terminal.path("unsound"));
+      expect([code, identities(document)]).toEqual([3, [["native", undefined], ["full", false]]]); // biome-ignore format: one table
+      const trace = terminal.path("unsound/null-syscall.native.trace");
+      for (const verb of ["replay", "verify"]) {
+        expect((await terminal.run(verb, trace, "--technique", "full")).code, verb).toBe(2);
+        expect((await terminal.run(verb, trace, "--technique", "full", "--unsound")).code, verb).toBe(3);
+        expect((await terminal.run(verb, trace, "--technique", "rewriting:trap")).code, verb).toBe(0);
+      }
+      const alone = await terminal.run("run", "null-syscall", ...quick, "--unsound", "-o", terminal.path("alone"));
+      expect([alone.code, alone.err]).toEqual([2, expect.stringContaining("name some with --technique")]);
+    });
+  });
+
   test("runs only the techniques that it is told", async () => {
     const { document } = await terminal.json(
       "run",

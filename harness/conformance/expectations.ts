@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { assemble, createMachine, extended, native, type Tier } from "../../engine/mod.ts";
+import { assemble, createMachine, extended, type Machine, native, type Tier } from "../../engine/mod.ts";
 import type { Kind, Ledger } from "./ledger.ts";
 
 export interface Expectation {
@@ -380,7 +380,7 @@ const NAMES = [
 ];
 
 /** @returns What differs, as text, or undefined where all is as recorded. */
-export function check({ name, rule, code, entries = [], registers }: Expectation, tier: Tier): string | undefined {
+export function check({ name, rule, code, entries = [], registers }: Expectation, tier: Tier, onMachine?: (machine: Machine) => void): string | undefined {
   const kernel = new Uint8Array(0x20_2000);
   kernel.set(assemble(PROLOGUE + code + EPILOGUE, { base: BigInt(RAM) }).bytes);
   const view = new DataView(kernel.buffer);
@@ -388,6 +388,7 @@ export function check({ name, rule, code, entries = [], registers }: Expectation
   const machine = createMachine({
     kernel, memoryBytes: 4 << 20, rtcSeconds: 0, machineMode: true, profile: extended, technique: native, logging: false, tier,
   }); // biome-ignore format: a list
+  onMachine?.(machine);
   const stop = machine.run(10_000);
   if (stop.kind !== "end") return `${name}: no end within 10,000 steps (${rule})`;
   const { x } = machine.parts.platform.hart;
@@ -398,9 +399,9 @@ export function check({ name, rule, code, entries = [], registers }: Expectation
 }
 
 /** Checks all cases. @returns What differs. */
-export function checkAll(tier: Tier, ledger?: Ledger): string[] {
+export function checkAll(tier: Tier, ledger?: Ledger, onMachine?: (machine: Machine) => void): string[] {
   return EXPECTATIONS.flatMap((expectation) => {
     for (const [kind, entry] of expectation.covers) ledger?.expect(kind, entry);
-    return check(expectation, tier) ?? [];
+    return check(expectation, tier, onMachine) ?? [];
   });
 }

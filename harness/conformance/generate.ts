@@ -83,12 +83,14 @@ const COMPUTING: readonly (readonly [number, Make])[] = [
   [3, units.compressedBranchUnit],
   [4, units.jumpUnit],
   [2, units.loopUnit],
+  [1, units.farBranchUnit],
+  [1, units.farJumpUnit],
   [10, units.dataUnit],
   [6, units.compressedMemoryUnit],
   [1, units.wildUnit],
   [8, system.csrUnit],
   [1, system.ecallUnit],
-  [1, system.illegalUnit],
+  [2, system.illegalUnit],
   [2, system.privilegedUnit],
 ];
 

@@ -25,6 +25,12 @@ export const LEAF_TABLES = RAM + 0x7000;
  */
 export const SAVE = RAM + 0x2_0000;
 export const CODE = RAM + 0x3_0000;
+/** Returns through every register, far below and far above the programs, as far as the code of a jump can tell distances apart. */
+export const ISLANDS: readonly (readonly [from: number, to: number])[] = [
+  [RAM + 0xd000, RAM + 0x1_f000],
+  [RAM + 0x11_0000, RAM + 0x1f_f000],
+];
+
 /** The page that all windows map: landings for fetches at its start and end, data between. 64 KiB aligned. */
 export const WINDOW_PAGE = RAM + 0x21_0000;
 /** Data that programs load and store. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { type Csr, decode } from "../../engine/mod.ts";
-import { REGISTERS } from "./compared.ts";
+import { REGISTERS, ROWS } from "./compared.ts";
 import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES, UART } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, number, type Unit, word } from "./program.ts";
 import type { Seeded } from "./seeded.ts";
@@ -290,6 +290,14 @@ export function privilegedUnit({ random, mode }: Situation): Unit {
 export function illegalUnit({ random }: Situation): Unit {
   for (;;) {
     if (random.chance(25)) return [fixed(random.pick(RESERVED_HALVES))];
+    if (random.chance(60)) {
+      // One bit off what is an instruction.
+      const row = random.pick(ROWS);
+      const flipped = 1 << random.below(32);
+      const near = (((row.match | (random.word() & ~row.mask)) ^ flipped) | 3) >>> 0;
+      if ((row.mask & flipped) !== 0 && decode(near) === undefined && !elsewhere(near)) return [fixed(near)];
+      continue;
+    }
     // QEMU decodes nothing more than this machine in these opcodes either.
     const opcode = random.pick([
       0x03, 0x13, 0x1b, 0x23, 0x33, 0x3b, 0x63, 0x67, 0x73, 0x2f, 0x53, 0x0b, 0x2b, 0x5b, 0x7b,

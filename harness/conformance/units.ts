@@ -8,7 +8,7 @@ import { ROWS } from "./compared.ts";
 import {
   DATA,
   DATA_BYTES,
-  POOL,
+  ISLANDS, POOL,
   POOL_ENTRIES,
   PROTECTED,
   PROTECTED_BYTES,
@@ -81,14 +81,72 @@ function randomly(random: Seeded, row: Instruction): number {
   }
 }
 
+/** Values that rules of their own hold for, in one instruction. */
+const SMALL = [-1, -1, -1, 0, 1, 2, -2, -2048, 63, 31];
+
+/** Gives some of the x registers that an instruction reads fresh operands. */
+function refreshed(random: Seeded, row: Instruction, bits: number, percent: number): Item[] {
+  const items: Item[] = [];
+  for (const [slot, at] of [["rs1", 15], ["rs2", 20]] as const) {
+    const register = (bits >>> at) & 31;
+    if (!row.effects.x.has(slot) || !row.fields.includes(slot) || register === 0 || !random.chance(percent)) continue;
+    if (random.chance(40)) items.push(item("addi", { rd: register, imm: random.pick(SMALL) }));
+    else items.push(...loadFrom(register, poolEntry(random)));
+  }
+  return items;
+}
+
 export function integerUnit({ random }: Situation): Unit {
   const row = random.pick(INTEGER);
   const bits = randomly(random, row);
-  if (row.mnemonic !== "ctzw") return [fixed(bits)];
+  if (row.mnemonic !== "ctzw") return [...refreshed(random, row, bits, 35), fixed(bits)];
   // Of a word of zeros, QEMU 7.2 counts what lies above it.
   const rs1 = random.other();
   const some = item("ori", { rd: rs1, rs1, imm: 1 << random.below(11) });
   return [some, fixed(((bits & ~(31 << 15)) | (rs1 << 15)) >>> 0)];
+}
+
+/** A branch that is far from where it goes, in either direction, over code that is not run. */
+export function farBranchUnit({ random }: Situation): Unit {
+  const short = random.chance(40);
+  const forward = random.chance(50);
+  const [bits, size] = farBranch(random, short);
+  // Behind the branch, or before it, as many bytes as the distance needs.
+  const reach = short ? (bits(0) === C_J ? 2044 : 252) : 4092;
+  const filler = 2 * random.below((reach - 16) / 2);
+  const code: Item[] = Array.from({ length: filler / 2 }, () => fixed(C_EBREAK));
+  const skip = (distance: number): Item => item("jal", { rd: 0, imm: distance });
+  if (forward) return [{ size, bits: () => bits(size + 4 + filler) }, skip(4 + filler), ...code];
+  // Over to the branch; the place that it goes to leads out.
+  return [skip(8 + filler), skip(4 + filler + size), ...code, { size, bits: () => bits(-(4 + filler)) }];
+}
+const C_J = 0xa001;
+const C_EBREAK = 0x9002;
+/** A branch by its distance. */
+function farBranch(random: Seeded, short: boolean): readonly [bits: (distance: number) => number, size: 2 | 4] {
+  if (short) {
+    const pattern = compressedPattern(random.pick(["c.j", "c.beqz", "c.bnez"]));
+    const register = random.below(8);
+    return [(distance) => compressedBranch(pattern, register, distance), 2];
+  }
+  const row = random.pick(BRANCHES);
+  // Of a register with itself: taken or not for sure, half of each.
+  const rs1 = random.register();
+  const rs2 = random.chance(70) ? rs1 : random.register();
+  return [(distance) => word(row.mnemonic, { rs1, rs2, imm: distance }), 4];
+}
+
+/** The instruction at an address of the islands: a return through one of the registers, in turn. */
+export const returnAt = (address: number): number => 0x8002 | ((1 + ((address >>> 1) % 31)) << 7);
+
+/** A jump as far as the immediate reaches, to a return. */
+export function farJumpUnit({ random }: Situation): Unit {
+  const [from, to] = random.pick(ISLANDS);
+  const rd = random.other();
+  // Of 31 halfwords in a row, one returns through rd.
+  let target = from + 2 * random.below((to - from) / 2 - 31);
+  while (returnAt(target) !== (0x8002 | (rd << 7))) target += 2;
+  return [{ size: 4, bits: ({ at }) => word("jal", { rd, imm: target - at }) }];
 }
 
 function randomHalf(random: Seeded, pattern: CompressedPattern): number {
@@ -156,23 +214,26 @@ export function branchUnit({ random }: Situation): Unit {
   return [{ size: 4, bits: (place) => word(row.mnemonic, { rs1, rs2, imm: place.unit(ahead) - place.at }) }];
 }
 
+const compressedPattern = (name: string) => COMPRESSED_PATTERNS.find(({ mnemonic }) => mnemonic === name)!;
+
+function compressedBranch(pattern: CompressedPattern, register: number, distance: number): number {
+  let half = pattern.match | (pattern.registers.size > 0 ? register << 7 : 0);
+  for (const run of pattern.immediate!.segments) half |= ((distance >>> run.bit) & (2 ** run.width - 1)) << run.at;
+  return half;
+}
+
 /** `c.j`, `c.beqz` or `c.bnez`; to the next instruction where the unit meant is out of reach. */
 export function compressedBranchUnit({ random }: Situation): Unit {
   const ahead = 1 + random.below(2);
-  const name = random.pick(["c.j", "c.beqz", "c.bnez"]);
-  const pattern = COMPRESSED_PATTERNS.find(({ mnemonic }) => mnemonic === name)!;
+  const pattern = compressedPattern(random.pick(["c.j", "c.beqz", "c.bnez"]));
   const register = random.below(8);
+  const reach = 2 ** (pattern.immediate!.width - 1) - 2;
   return [
     {
       size: 2,
       bits: (place) => {
         const distance = place.unit(ahead) - place.at;
-        const layout = pattern.immediate!;
-        let half = pattern.match | (pattern.registers.size > 0 ? register << 7 : 0);
-        const reach = 2 ** (layout.width - 1) - 2;
-        const value = distance <= reach ? distance : 2;
-        for (const run of layout.segments) half |= ((value >>> run.bit) & (2 ** run.width - 1)) << run.at;
-        return half;
+        return compressedBranch(pattern, register, distance <= reach ? distance : 2);
       },
     },
   ];

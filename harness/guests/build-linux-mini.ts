@@ -86,8 +86,11 @@ export async function buildLinuxMini(options: BuildOptions): Promise<LinuxManife
   mkdirSync(builds, { recursive: true });
   // Not in the folder for temporary files: unpacked, the sources are 1.6 GB, which often is memory there.
   const folder = mkdtempSync(join(builds, `${LINUX_MINI}-`));
+  // Ctrl-C reaches make as well, and what make was doing fails: this process stays to clear up behind it.
+  const stay = (): void => options.say("interrupted");
   try {
     const { busybox, source, origins } = await ingredients(options, folder);
+    process.on("SIGINT", stay);
     const built = await compile(source, join(folder, "linux"), options);
     const manifest = writeLinuxGuest(
       LINUX_MINI,
@@ -101,6 +104,7 @@ export async function buildLinuxMini(options: BuildOptions): Promise<LinuxManife
     );
     return { ...manifest, folder: cachedFile(LINUX_MINI, "") };
   } finally {
+    process.off("SIGINT", stay);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../store.ts";
 import { buildLinuxMini, missingForBuild } from "./build-linux-mini.ts";
@@ -73,6 +73,15 @@ fi`);
     expect(readFileSync(host.path("cache/guests/linux-mini/build.log"), "utf8")).toMatch(/later\n$/);
     const load = host.within(() => guestNamed("linux-mini").load());
     await expect(load).rejects.toThrow(/must be in the cache first: it is not; type trapline guests build linux-mini$/);
+  });
+
+  test("that is interrupted clears up behind itself", async () => {
+    toolchain('if [ "$2" = Image ]; then kill -INT $PPID; sleep 1; echo "make: *** [Image] Interrupt"; exit 130; fi');
+    await expect(build()).rejects.toThrow(
+      /the one to compile the kernel ends with 130: make: \*\*\* \[Image\] Interrupt; /,
+    );
+    expect(said.at(-1)).toBe("interrupted");
+    expect(readdirSync(host.path("cache/build"))).toEqual([]);
   });
 
   test("names every program that is missing, and the packages that have them", async () => {
