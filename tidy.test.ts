@@ -338,7 +338,7 @@ describe("the tree", () => {
       path === "harness/cli/trapline.ts" ||
       path.endsWith(".test.ts") ||
       /^experiments\/[^/]*\.ts$/.test(path) ||
-      (path.endsWith(".mjs") && scripts.some((text) => text.includes(path)));
+      scripts.some((text) => text.includes(path));
     const reached = new Set<string>();
     const visit = (path: string) => {
       const file = modules.get(path);

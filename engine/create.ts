@@ -140,8 +140,7 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
       `Cannot load kernel as images do not overlap: firmware ends at 0x${images[0]!.end.toString(16)}`,
     );
   }
-  for (const image of images)
-    for (const { address, bytes } of image.segments) memory.place(Number(address), bytes);
+  for (const image of images) for (const { address, bytes } of image.segments) memory.place(Number(address), bytes);
 
   const given = config.dtb === undefined ? undefined : readDeviceTree(config.dtb);
   const tree = (initrd?: { readonly start: bigint; readonly end: bigint }): Uint8Array => {

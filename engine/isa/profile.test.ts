@@ -22,7 +22,7 @@ test("the strict profile has the letters that misa names, privilege modes aside"
 
 describe("the presets", () => {
   test("are found by their names, and by no other", () => {
-    expect(PROFILES.map(({ name }) => name)).toEqual(["strict", "sv48", "extended", "svadu"]);
+    expect(PROFILES.map(({ name }) => name)).toEqual(["strict", "sv48", "extended", "svadu", "leaky-x86"]);
     for (const profile of PROFILES) expect(profileByName(profile.name)).toBe(profile);
     expect(profileByName("toString")).toBeUndefined();
   });

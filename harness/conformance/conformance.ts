@@ -55,7 +55,9 @@ export function conform({ steps, seed, tier, onImage, onMachine }: ConformanceOp
 
 /** The kind of a mismatch: shrinking must not wander off to another. */
 const kindOf = (mismatch: Mismatch | undefined): string | undefined =>
-  mismatch === undefined ? undefined : `${mismatch.instruction.split(" ")[0]} ${mismatch.fields.map((field) => field.split(":")[0]?.replace(/^[xf]\d+$/, "register")).join(" ")}`;
+  mismatch === undefined
+    ? undefined
+    : `${mismatch.instruction.split(" ")[0]} ${mismatch.fields.map((field) => field.split(":")[0]?.replace(/^[xf]\d+$/, "register")).join(" ")}`;
 
 function report(image: Image, mismatch: Mismatch, again: (image: Image) => Mismatch | undefined): string {
   const kind = kindOf(mismatch);
@@ -63,7 +65,10 @@ function report(image: Image, mismatch: Mismatch, again: (image: Image) => Misma
   const last = again(small) ?? mismatch;
   const lines = [...small.instructions.values()]
     .filter(({ program }) => program < small.programs.length)
-    .map(({ address, bits, unit }) => `  ${address.toString(16)}  ${disassemble(bits, BigInt(address))}${unit < 0 ? "   # switches to the section's environment" : ""}`);
+    .map(
+      ({ address, bits, unit }) =>
+        `  ${address.toString(16)}  ${disassemble(bits, BigInt(address))}${unit < 0 ? "   # switches to the section's environment" : ""}`,
+    );
   const environment = small.programs[last.program]?.sections[last.section]?.environment;
   return [
     `image ${image.seed} differs after ${mismatch.at} equal steps, at ${mismatch.instruction} (0x${mismatch.pc.toString(16)}):`,
@@ -78,6 +83,9 @@ function report(image: Image, mismatch: Mismatch, again: (image: Image) => Misma
 
 function describeEnvironment(environment: object): string {
   return Object.entries(environment)
-    .map(([name, value]) => `${name} ${typeof value === "bigint" || typeof value === "number" ? `0x${value.toString(16)}` : value}`)
+    .map(
+      ([name, value]) =>
+        `${name} ${typeof value === "bigint" || typeof value === "number" ? `0x${value.toString(16)}` : value}`,
+    )
     .join(", ");
 }

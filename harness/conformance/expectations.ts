@@ -93,14 +93,23 @@ type Access = keyof typeof PAGE_FAULT;
 const ACCESS: Readonly<Record<Access, string>> = { load: "lw t2, 0(t1)", store: "sw t2, 0(t1)", fetch: "jr t1" };
 const SIZES = ["4K", "2M", "1G"] as const;
 
-function translated(name: string, entry: (size: (typeof SIZES)[number]) => bigint, cause: typeof PAGE_FAULT | typeof ACCESS_FAULT, accesses: readonly Access[], texts: { rule: string; qemu: string }): Expectation[] {
+function translated(
+  name: string,
+  entry: (size: (typeof SIZES)[number]) => bigint,
+  cause: typeof PAGE_FAULT | typeof ACCESS_FAULT,
+  accesses: readonly Access[],
+  texts: { rule: string; qemu: string },
+): Expectation[] {
   return SIZES.flatMap((size) =>
     accesses.map((access): Expectation => {
       const [at, , address] = LEAVES[size];
       return {
         name: `${access} through a ${size} entry: ${name}`,
         ...texts,
-        covers: [["flaw", `${size} ${name} ${access}`], ["exception", `${cause[access]} to M`]],
+        covers: [
+          ["flaw", `${size} ${name} ${access}`],
+          ["exception", `${cause[access]} to M`],
+        ],
         entries: [...TABLE, [at, entry(size)]],
         code: `${enter(1)}\nli t1, ${address}\n${ACCESS[access]}`,
         registers: { s9: cause[access], s10: address },
@@ -113,12 +122,24 @@ const full = V | R | W | X | A | D;
 const ALL_ACCESSES = ["load", "store", "fetch"] as const;
 
 const PAGING: readonly Expectation[] = [
-  ...translated("accessed-clear", (size) => frame(LEAVES[size][1]) | (full & ~A), PAGE_FAULT, ALL_ACCESSES, { rule: "T11 (Svade)", qemu: "sets A" }),
-  ...translated("dirty-clear", (size) => frame(LEAVES[size][1]) | (full & ~D), PAGE_FAULT, ["store"], { rule: "T11 (Svade)", qemu: "sets D" }),
-  ...translated("no-table", (size) => frame(size === "4K" ? 2 ** 32 : 2 ** 32) | (size === "4K" ? full : V), ACCESS_FAULT, ALL_ACCESSES, {
-    rule: "Virtual Address Translation Process, step 2",
-    qemu: "raises page faults",
+  ...translated("accessed-clear", (size) => frame(LEAVES[size][1]) | (full & ~A), PAGE_FAULT, ALL_ACCESSES, {
+    rule: "T11 (Svade)",
+    qemu: "sets A",
   }),
+  ...translated("dirty-clear", (size) => frame(LEAVES[size][1]) | (full & ~D), PAGE_FAULT, ["store"], {
+    rule: "T11 (Svade)",
+    qemu: "sets D",
+  }),
+  ...translated(
+    "no-table",
+    (size) => frame(size === "4K" ? 2 ** 32 : 2 ** 32) | (size === "4K" ? full : V),
+    ACCESS_FAULT,
+    ALL_ACCESSES,
+    {
+      rule: "Virtual Address Translation Process, step 2",
+      qemu: "raises page faults",
+    },
+  ),
   {
     name: "a supervisor may not fetch from a user page that it has loaded from",
     rule: "Virtual Address Translation Process, step 6",
@@ -161,7 +182,10 @@ const readBack = (csr: string, value: bigint, wrote = ALL): Expectation => ({
   name: `${csr} holds what it can`,
   rule: "the row's WARL mask (engine/isa/csr.ts)",
   qemu: "has more bits, or fewer",
-  covers: [["csr", `${csr} written`], ["csr", `${csr} read`]],
+  covers: [
+    ["csr", `${csr} written`],
+    ["csr", `${csr} read`],
+  ],
   code: `li t0, ${BigInt.asIntN(64, wrote)}\ncsrw ${csr}, t0\ncsrr a0, ${csr}`,
   registers: { a0: value, s9: ALL },
 });
@@ -182,18 +206,26 @@ const REGISTERS: readonly Expectation[] = [
     name: "counters of no event are 0, whatever is written to them",
     rule: "Hardware Performance Monitor: they may be read-only 0",
     qemu: "counts events in them",
-    covers: COUNTED.flatMap((csr) => [["csr", `${csr} written`], ["csr", `${csr} read`]] as const),
+    covers: COUNTED.flatMap(
+      (csr) =>
+        [
+          ["csr", `${csr} written`],
+          ["csr", `${csr} read`],
+        ] as const,
+    ),
     code: `li a0, 0\nli t0, -1\n${COUNTED.map((csr) => `csrw ${csr}, t0\ncsrr t1, ${csr}\nor a0, a0, t1\n`).join("")}`,
     registers: { a0: 0n, s9: ALL },
   },
-  ...["marchid", "mimpid"].map((csr): Expectation => ({
-    name: `${csr} is 0`,
-    rule: "0 says that the field is not implemented",
-    qemu: "gives its version",
-    covers: [["csr", `${csr} read`]],
-    code: `csrr a0, ${csr}`,
-    registers: { a0: 0n },
-  })),
+  ...["marchid", "mimpid"].map(
+    (csr): Expectation => ({
+      name: `${csr} is 0`,
+      rule: "0 says that the machine does not name it",
+      qemu: "gives its version",
+      covers: [["csr", `${csr} read`]],
+      code: `csrr a0, ${csr}`,
+      registers: { a0: 0n },
+    }),
+  ),
   {
     name: "MPP keeps its value where a write is of no mode, and UXL its width",
     rule: "Machine Status Registers: MPP and UXL are WARL",
@@ -214,7 +246,10 @@ const REGISTERS: readonly Expectation[] = [
     name: "a write of no bits to a read-only register is illegal",
     rule: "Zicsr: csrrs with rs1 other than x0 attempts a write",
     qemu: "looks at the value of rs1",
-    covers: [["exception", "2 to M"], ["csr", "mhartid refused"]],
+    covers: [
+      ["exception", "2 to M"],
+      ["csr", "mhartid refused"],
+    ],
     code: "li t1, 0\ncsrrs a0, mhartid, t1",
     registers: { s9: 2n, s10: 0xf143_2573n },
   },
@@ -222,7 +257,10 @@ const REGISTERS: readonly Expectation[] = [
     name: "returns below machine mode clear MPRV",
     rule: "Machine Status Registers: MRET or SRET to a mode less privileged than M sets MPRV = 0",
     qemu: "keeps MPRV",
-    covers: [["mnemonic", "sret"], ["mnemonic", "mret"]],
+    covers: [
+      ["mnemonic", "sret"],
+      ["mnemonic", "mret"],
+    ],
     code: `li t0, 0x20000\ncsrs mstatus, t0\nla t0, one\ncsrw sepc, t0\nla ra, 1f\nsret\none:\necall\n1:\ncsrr a0, mstatus\nli t0, 0x21800\ncsrc mstatus, t0
       li t0, 0x20000\ncsrs mstatus, t0\nla t0, two\ncsrw mepc, t0\nla ra, 2f\nmret\ntwo:\necall\n2:\ncsrr a1, mstatus\nli t0, 0x20000\nand a0, a0, t0\nand a1, a1, t0`,
     registers: { a0: 0n, a1: 0n, s9: 8n },
@@ -231,7 +269,11 @@ const REGISTERS: readonly Expectation[] = [
     name: "instructions that may raise a flag set FS to Dirty, whether they raise one or not",
     rule: "T14",
     qemu: "leaves FS where no f register is written",
-    covers: [["mnemonic", "feq.d"], ["mnemonic", "fcvt.w.d"], ["mnemonic", "fclass.d"]],
+    covers: [
+      ["mnemonic", "feq.d"],
+      ["mnemonic", "fcvt.w.d"],
+      ["mnemonic", "fclass.d"],
+    ],
     code: `fcvt.d.w fa0, zero\nli t0, 0x4000\nli t1, 0x6000
       csrc mstatus, t1\ncsrs mstatus, t0\nfeq.d t2, fa0, fa0\ncsrr a0, mstatus\nand a0, a0, t1
       csrc mstatus, t1\ncsrs mstatus, t0\nfcvt.w.d t2, fa0\ncsrr a1, mstatus\nand a1, a1, t1
@@ -242,7 +284,10 @@ const REGISTERS: readonly Expectation[] = [
     name: "without STCE, stimecmp does not touch STIP",
     rule: "Sstc Extension: STIP is stimecmp's under menvcfg.STCE",
     qemu: "sets and clears it",
-    covers: [["csr", "stimecmp written"], ["csr", "mip read"]],
+    covers: [
+      ["csr", "stimecmp written"],
+      ["csr", "mip read"],
+    ],
     code: "csrw stimecmp, zero\ncsrr a0, mip\nli t0, 0x20\ncsrs mip, t0\nli t1, -1\ncsrw stimecmp, t1\ncsrr a1, mip\nand a0, a0, t0\nand a1, a1, t0",
     registers: { a0: 0n, a1: 0x20n },
   },
@@ -253,7 +298,10 @@ const COUNTING: readonly Expectation[] = [
     name: "minstret does not count an ecall, nor any exception; mcycle counts its step",
     rule: "T1, T6",
     qemu: "counts the ecall in minstret",
-    covers: [["csr", "minstret read"], ["csr", "mcycle read"]],
+    covers: [
+      ["csr", "minstret read"],
+      ["csr", "mcycle read"],
+    ],
     // The handler's four instructions are counted: with rdinstret's own, five retire in between.
     code: "la ra, 1f\ncsrr a0, minstret\necall\n1: csrr a1, minstret\nsub a0, a1, a0\nla ra, 2f\ncsrr a1, mcycle\necall\n2: csrr a2, mcycle\nsub a1, a2, a1",
     registers: { a0: 5n, a1: 6n },
@@ -262,7 +310,10 @@ const COUNTING: readonly Expectation[] = [
     name: "a counter that was written has the written value at the next instruction",
     rule: "Zicntr: the write takes effect after the instruction that makes it",
     qemu: "counts from the host's clock, without -icount",
-    covers: [["csr", "minstret written"], ["csr", "mcycle written"]],
+    covers: [
+      ["csr", "minstret written"],
+      ["csr", "mcycle written"],
+    ],
     code: "li t0, 1000\ncsrw minstret, t0\ncsrr a0, minstret\ncsrr a1, instret\ncsrw mcycle, t0\ncsrr a2, mcycle\ncsrr a3, mcycle\nsub a3, a3, a2",
     registers: { a0: 1000n, a1: 1001n, a3: 1n },
   },
@@ -270,7 +321,11 @@ const COUNTING: readonly Expectation[] = [
     name: "cycle and time read guest time, of which ten steps are a tick",
     rule: "T6",
     qemu: "reads the host's clocks",
-    covers: [["csr", "cycle read"], ["csr", "time read"], ["csr", "instret read"]],
+    covers: [
+      ["csr", "cycle read"],
+      ["csr", "time read"],
+      ["csr", "instret read"],
+    ],
     // An even number of instructions between two reads a tick apart.
     code: `csrr a0, time\n${"nop\n".repeat(9)}csrr a1, time\nsub a0, a1, a0\ncsrr a1, cycle\nnop\nnop\ncsrr a2, cycle\nsub a1, a2, a1\ncsrr a2, instret\nnop\ncsrr a3, instret\nsub a2, a3, a2`,
     registers: { a0: 1n, a1: 3n, a2: 2n },
@@ -290,7 +345,10 @@ const ATOMICS: readonly Expectation[] = [
     name: "a reservation outlives the hart's own stores, and covers its doubleword",
     rule: "T12",
     qemu: "compares value and exact address",
-    covers: [["mnemonic", "sc.w"], ["mnemonic", "sc.d"]],
+    covers: [
+      ["mnemonic", "sc.w"],
+      ["mnemonic", "sc.d"],
+    ],
     code: `li t1, ${PAGE}\nlr.d t2, (t1)\nli t3, 7\nsd t3, 0(t1)\nsc.d a0, t3, (t1)\nlr.d t2, (t1)\naddi t4, t1, 4\nsc.w a1, t3, (t4)\nld a2, 0(t1)`,
     registers: { a0: 0n, a1: 0n, a2: 0x7_0000_0007n },
   },
@@ -298,18 +356,26 @@ const ATOMICS: readonly Expectation[] = [
     name: "sc faults before it fails",
     rule: "T12; PMP and page faults come with the address, reserved or not",
     qemu: "fails without looking at memory",
-    covers: [["mnemonic", "sc.w"], ["exception", "7 to M"]],
+    covers: [
+      ["mnemonic", "sc.w"],
+      ["exception", "7 to M"],
+    ],
     code: "li t1, 0x90000000\nsc.w a0, t2, (t1)",
     registers: { s9: 7n, s10: 0x9000_0000n },
   },
-  ...(["sc.w", "sc.d", "amoadd.w", "amoswap.d"] as const).map((mnemonic): Expectation => ({
-    name: `${mnemonic} that is not aligned`,
-    rule: "A Extension: misaligned atomics are not supported; they are store/AMO exceptions",
-    qemu: "fails, or gives the load's cause",
-    covers: [["exception", "6 to M"], ["mnemonic", mnemonic]],
-    code: `li t1, ${PAGE + 2}\n${mnemonic} a0, t2, (t1)`,
-    registers: { s9: 6n, s10: BigInt(PAGE + 2) },
-  })),
+  ...(["sc.w", "sc.d", "amoadd.w", "amoswap.d"] as const).map(
+    (mnemonic): Expectation => ({
+      name: `${mnemonic} that is not aligned`,
+      rule: "A Extension: misaligned atomics are not supported; they are store/AMO exceptions",
+      qemu: "fails, or gives the load's cause",
+      covers: [
+        ["exception", "6 to M"],
+        ["mnemonic", mnemonic],
+      ],
+      code: `li t1, ${PAGE + 2}\n${mnemonic} a0, t2, (t1)`,
+      registers: { s9: 6n, s10: BigInt(PAGE + 2) },
+    }),
+  ),
   {
     name: "a misaligned amo is delegated as what it is",
     rule: "Machine Trap Delegation Registers",
@@ -322,7 +388,10 @@ const ATOMICS: readonly Expectation[] = [
     name: "an amo that may not load raises the store's page fault",
     rule: "A Extension: AMOs raise store/AMO exceptions, whichever part fails",
     qemu: "raises a load page fault",
-    covers: [["exception", "15 to M"], ["mnemonic", "amoor.w"]],
+    covers: [
+      ["exception", "15 to M"],
+      ["mnemonic", "amoor.w"],
+    ],
     entries: [...TABLE, [LOWEST, 0n]],
     code: `${enter(1)}\nli t1, 0x100000000\namoor.w a0, t2, (t1)`,
     registers: { s9: 15n, s10: 0x1_0000_0000n },
@@ -346,30 +415,39 @@ const INSTRUCTIONS: readonly Expectation[] = [
     code: `li t1, ${PAGE + 0x100}\nli t2, -1\nsd t2, -8(t1)\nsd t2, 0(t1)\nsd t2, 56(t1)\nsd t2, 64(t1)\naddi t3, t1, 24\ncbo.zero (t3)\nld a0, -8(t1)\nld a1, 0(t1)\nld a2, 56(t1)\nld a3, 64(t1)`,
     registers: { a0: ALL, a1: 0n, a2: 0n, a3: ALL },
   },
-  ...(["cbo.inval", "cbo.clean", "cbo.flush"] as const).map((mnemonic): Expectation => ({
-    name: `${mnemonic} leaves memory as it is`,
-    rule: "Zicbom: there are no caches to see",
-    qemu: "does not have it",
-    covers: [["mnemonic", mnemonic]],
-    code: `li t1, ${PAGE}\nli t2, 77\nsd t2, 0(t1)\n${mnemonic} (t1)\nld a0, 0(t1)`,
-    registers: { a0: 77n, s9: ALL },
-  })),
-  ...(["cbo.zero", "cbo.clean"] as const).map((mnemonic): Expectation => ({
-    name: `${mnemonic} in user mode takes leave from envcfg`,
-    rule: "Machine Environment Configuration (menvcfg) Register: CBZE and CBCFE",
-    qemu: "does not have it",
-    covers: [["mnemonic", mnemonic], ["exception", "2 to M"]],
-    code: `la t0, inside\ncsrw mepc, t0\nmret\ninside:\nli t1, ${PAGE}\n${mnemonic} (t1)`,
-    registers: { s9: 2n },
-  })),
-  ...(["wrs.nto", "wrs.sto"] as const).map((mnemonic): Expectation => ({
-    name: `${mnemonic} ends at once`,
-    rule: "Zawrs: it may end for any reason",
-    qemu: "does not have it",
-    covers: [["mnemonic", mnemonic]],
-    code: `li t1, ${PAGE}\nlr.d t2, (t1)\n${mnemonic}\nli a0, 1`,
-    registers: { a0: 1n, s9: ALL },
-  })),
+  ...(["cbo.inval", "cbo.clean", "cbo.flush"] as const).map(
+    (mnemonic): Expectation => ({
+      name: `${mnemonic} leaves memory as it is`,
+      rule: "Zicbom: there are no caches to see",
+      qemu: "does not have it",
+      covers: [["mnemonic", mnemonic]],
+      code: `li t1, ${PAGE}\nli t2, 77\nsd t2, 0(t1)\n${mnemonic} (t1)\nld a0, 0(t1)`,
+      registers: { a0: 77n, s9: ALL },
+    }),
+  ),
+  ...(["cbo.zero", "cbo.clean"] as const).map(
+    (mnemonic): Expectation => ({
+      name: `${mnemonic} in user mode takes leave from envcfg`,
+      rule: "Machine Environment Configuration (menvcfg) Register: CBZE and CBCFE",
+      qemu: "does not have it",
+      covers: [
+        ["mnemonic", mnemonic],
+        ["exception", "2 to M"],
+      ],
+      code: `la t0, inside\ncsrw mepc, t0\nmret\ninside:\nli t1, ${PAGE}\n${mnemonic} (t1)`,
+      registers: { s9: 2n },
+    }),
+  ),
+  ...(["wrs.nto", "wrs.sto"] as const).map(
+    (mnemonic): Expectation => ({
+      name: `${mnemonic} ends at once`,
+      rule: "Zawrs: it may end for any reason",
+      qemu: "does not have it",
+      covers: [["mnemonic", mnemonic]],
+      code: `li t1, ${PAGE}\nlr.d t2, (t1)\n${mnemonic}\nli a0, 1`,
+      registers: { a0: 1n, s9: ALL },
+    }),
+  ),
 ];
 
 export const EXPECTATIONS: readonly Expectation[] = [...PAGING, ...REGISTERS, ...COUNTING, ...ATOMICS, ...INSTRUCTIONS];
@@ -380,7 +458,11 @@ const NAMES = [
 ];
 
 /** @returns What differs, as text, or undefined where all is as recorded. */
-export function check({ name, rule, code, entries = [], registers }: Expectation, tier: Tier, onMachine?: (machine: Machine) => void): string | undefined {
+export function check(
+  { name, rule, code, entries = [], registers }: Expectation,
+  tier: Tier,
+  onMachine?: (machine: Machine) => void,
+): string | undefined {
   const kernel = new Uint8Array(0x20_2000);
   kernel.set(assemble(PROLOGUE + code + EPILOGUE, { base: BigInt(RAM) }).bytes);
   const view = new DataView(kernel.buffer);
@@ -394,7 +476,9 @@ export function check({ name, rule, code, entries = [], registers }: Expectation
   const { x } = machine.parts.platform.hart;
   const wrong = Object.entries(registers).filter(([register, value]) => x[NAMES.indexOf(register)] !== value);
   if (wrong.length === 0) return undefined;
-  const found = wrong.map(([register, value]) => `${register} is 0x${x[NAMES.indexOf(register)]!.toString(16)}, not 0x${value.toString(16)}`);
+  const found = wrong.map(
+    ([register, value]) => `${register} is 0x${x[NAMES.indexOf(register)]!.toString(16)}, not 0x${value.toString(16)}`,
+  );
   return `${name}: ${found.join("; ")} (${rule})`;
 }
 

@@ -20,13 +20,13 @@ import {
   ROOT_U,
   ROOT_U_SV48,
   S_HANDLER,
-  } from "./memory-map.ts";
+} from "./memory-map.ts";
 import { floating, integer } from "./operands.ts";
 import { type Environment, type Probe, type Program, type Section, word } from "./program.ts";
 import { Seeded } from "./seeded.ts";
 import { sweep } from "./sweep.ts";
-import { returnAt } from "./units.ts";
 import { protectionUnit } from "./system-units.ts";
+import { returnAt } from "./units.ts";
 import { aliasOf, makeWindows, type Windows } from "./windows.ts";
 
 /** An instruction of an image, as it was generated. */
@@ -134,7 +134,8 @@ export function layOut(seed: number, programs: readonly Program[]): Image {
     throw new RangeError(`Cannot lay out an image as its programs must fit: they end at 0x${at.toString(16)}`);
   if (environments > IMAGE_END)
     throw new RangeError(`Cannot lay out an image as its environments must fit: there are ${all.length}`);
-  for (const [from, to] of ISLANDS) for (let island = from; island < to; island += 2) view.setUint16(island - RAM, returnAt(island), true);
+  for (const [from, to] of ISLANDS)
+    for (let island = from; island < to; island += 2) view.setUint16(island - RAM, returnAt(island), true);
   for (const { address, bytes: content } of [
     ...handlers(at, isTimed(seed)),
     ...windows.pieces,

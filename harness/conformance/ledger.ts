@@ -10,10 +10,22 @@ import { COMPARED, REGISTERS, ROWS } from "./compared.ts";
 import type { Image } from "./image.ts";
 import type { Stepper } from "./lockstep.ts";
 import { ALIAS, CODE, IMAGE_END, RAM } from "./memory-map.ts";
-import { canHave, COMBINATIONS, FLAWS, type Size } from "./windows.ts";
+import { COMBINATIONS, canHave, FLAWS, type Size } from "./windows.ts";
 
 /** Kinds of entries, in the order of the table. */
-export const KINDS = ["mnemonic", "compressed", "register", "rounding", "csr", "exception", "interrupt", "mode", "translation", "leaf", "flaw"] as const;
+export const KINDS = [
+  "mnemonic",
+  "compressed",
+  "register",
+  "rounding",
+  "csr",
+  "exception",
+  "interrupt",
+  "mode",
+  "translation",
+  "leaf",
+  "flaw",
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Entry {
@@ -38,7 +50,8 @@ const ROUNDINGS = ["rne", "rtz", "rdn", "rup", "rmm", undefined, undefined, "dyn
 
 /** Every name that must have been met. */
 function required(): (readonly [Kind, string])[] {
-  const registers = (letter: string, slots: readonly string[]) => slots.flatMap((slot) => Array.from({ length: 32 }, (_, i) => `${letter}${i} as ${slot}`));
+  const registers = (letter: string, slots: readonly string[]) =>
+    slots.flatMap((slot) => Array.from({ length: 32 }, (_, i) => `${letter}${i} as ${slot}`));
   const targets = (causes: readonly number[], only: readonly number[]) =>
     causes.flatMap((cause) => (only.includes(cause) ? [`${cause} to M`] : [`${cause} to M`, `${cause} to S`]));
   return [
@@ -48,13 +61,25 @@ function required(): (readonly [Kind, string])[] {
     ...registers("x", ["rd", "rs1", "rs2"]).map((name) => ["register", name] as const),
     ...registers("f", ["rd", "rs1", "rs2", "rs3"]).map((name) => ["register", name] as const),
     ...ROUNDINGS.flatMap((name) => (name === undefined ? [] : [name])).map((name) => ["rounding", name] as const),
-    ...REGISTERS.flatMap(({ name, readOnly }) => [`${name} read`, ...(readOnly ? [] : [`${name} written`]), `${name} refused`].map((use) => ["csr", use] as const)),
+    ...REGISTERS.flatMap(({ name, readOnly }) =>
+      [`${name} read`, ...(readOnly ? [] : [`${name} written`]), `${name} refused`].map((use) => ["csr", use] as const),
+    ),
     ...targets(EXCEPTIONS, MACHINE_ONLY).map((name) => ["exception", name] as const),
     ...targets(INTERRUPTS, [3, 7, 11]).map((name) => ["interrupt", name] as const),
     ...["U", "S", "M"].map((name) => ["mode", name] as const),
-    ...TRANSLATIONS.flatMap((name) => (name === "bare" ? [name] : [`${name} in S`, `${name} in U`])).map((name) => ["translation", name] as const),
-    ...SIZES.flatMap((size) => COMBINATIONS.filter((flags) => !flags.startsWith("---")).flatMap((flags) => ACCESSES.map((access) => ["leaf", `${size} ${flags} ${access}`] as const))),
-    ...SIZES.flatMap((size) => FLAWS.filter((flaw) => canHave(size, flaw)).flatMap((flaw) => ACCESSES.map((access) => ["flaw", `${size} ${flaw} ${access}`] as const))),
+    ...TRANSLATIONS.flatMap((name) => (name === "bare" ? [name] : [`${name} in S`, `${name} in U`])).map(
+      (name) => ["translation", name] as const,
+    ),
+    ...SIZES.flatMap((size) =>
+      COMBINATIONS.filter((flags) => !flags.startsWith("---")).flatMap((flags) =>
+        ACCESSES.map((access) => ["leaf", `${size} ${flags} ${access}`] as const),
+      ),
+    ),
+    ...SIZES.flatMap((size) =>
+      FLAWS.filter((flaw) => canHave(size, flaw)).flatMap((flaw) =>
+        ACCESSES.map((access) => ["flaw", `${size} ${flaw} ${access}`] as const),
+      ),
+    ),
   ];
 }
 
@@ -175,7 +200,9 @@ export class Ledger {
   }
   /** What was neither compared nor checked. */
   get gaps(): readonly string[] {
-    return this.entries.filter(({ compared, expected }) => compared + expected === 0).map(({ kind, name }) => `${kind} ${name}`);
+    return this.entries
+      .filter(({ compared, expected }) => compared + expected === 0)
+      .map(({ kind, name }) => `${kind} ${name}`);
   }
 
   /** The table, as text. */
@@ -184,8 +211,12 @@ export class Ledger {
     for (const kind of KINDS) {
       const entries = this.entries.filter((entry) => entry.kind === kind);
       const least = Math.min(...entries.map(({ compared, expected }) => compared + expected));
-      lines.push(`${kind}: ${entries.length} entries, least ${least}`, `  ${"".padEnd(28)} ${"compared".padStart(10)} ${"expected".padStart(9)}`);
-      for (const { name, compared, expected } of entries) lines.push(`  ${name.padEnd(28)} ${String(compared).padStart(10)} ${String(expected).padStart(9)}`);
+      lines.push(
+        `${kind}: ${entries.length} entries, least ${least}`,
+        `  ${"".padEnd(28)} ${"compared".padStart(10)} ${"expected".padStart(9)}`,
+      );
+      for (const { name, compared, expected } of entries)
+        lines.push(`  ${name.padEnd(28)} ${String(compared).padStart(10)} ${String(expected).padStart(9)}`);
     }
     lines.push(`${this.steps} steps on profile ${COMPARED.name}, ${ROWS.length} of ${INSTRUCTIONS.length} rows`);
     return lines.join("\n");

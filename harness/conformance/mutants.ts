@@ -29,7 +29,8 @@ function mutable<T extends object>(object: T): { -readonly [K in keyof T]: T[K] 
 }
 function row(mnemonic: string): { -readonly [K in keyof Instruction]: Instruction[K] } {
   const found = findInstruction(mnemonic);
-  if (found === undefined) throw new RangeError(`Cannot plant a fault in ${mnemonic} as it must be in the tables: it is not`);
+  if (found === undefined)
+    throw new RangeError(`Cannot plant a fault in ${mnemonic} as it must be in the tables: it is not`);
   return mutable(found);
 }
 
@@ -44,23 +45,37 @@ function says(area: Mutant["area"], name: string, mnemonics: string, change: (em
         const { semantics } = target;
         target.semantics = (emit) => {
           const real = emit as unknown as Emitter;
-          const bound: Emitter = new Proxy(real, { get: (_, method: string) => (...operands: unknown[]) => real[method]!(...operands) });
+          const bound: Emitter = new Proxy(real, {
+            get:
+              (_, method: string) =>
+              (...operands: unknown[]) =>
+                real[method]!(...operands),
+          });
           const changed = change(bound);
-          semantics(new Proxy(real, { get: (_, method: string) => changed[method] ?? bound[method] }) as unknown as typeof emit);
+          semantics(
+            new Proxy(real, { get: (_, method: string) => changed[method] ?? bound[method] }) as unknown as typeof emit,
+          );
         };
       }
     },
   };
 }
-const alu = (name: string, mnemonics: string, change: (emit: Emitter) => Emitter) => says("alu", name, mnemonics, change);
+const alu = (name: string, mnemonics: string, change: (emit: Emitter) => Emitter) =>
+  says("alu", name, mnemonics, change);
 const fp = (name: string, mnemonics: string, change: (emit: Emitter) => Emitter) => says("fp", name, mnemonics, change);
 /** One method in another's place. */
-const as = (from: string, to: string) => (emit: Emitter): Emitter => ({ [from]: emit[to]! });
+const as =
+  (from: string, to: string) =>
+  (emit: Emitter): Emitter => ({ [from]: emit[to]! });
 const SIGN = 2n ** 63n;
 
 const ALU: readonly Mutant[] = [
-  alu("the immediate is not sign-extended", "addi", (e) => ({ imm: (field) => e.and!(e.imm!(field), e.const!(0xfff)) })),
-  alu("the immediate is not sign-extended", "andi", (e) => ({ imm: (field) => e.and!(e.imm!(field), e.const!(0xfff)) })),
+  alu("the immediate is not sign-extended", "addi", (e) => ({
+    imm: (field) => e.and!(e.imm!(field), e.const!(0xfff)),
+  })),
+  alu("the immediate is not sign-extended", "andi", (e) => ({
+    imm: (field) => e.and!(e.imm!(field), e.const!(0xfff)),
+  })),
   alu("compares unsigned", "slti", as("lt", "ltu")),
   alu("compares signed", "sltiu", as("ltu", "lt")),
   alu("compares signed", "sltu", as("ltu", "lt")),
@@ -108,7 +123,9 @@ const ALU: readonly Mutant[] = [
   alu("stores a byte", "sh", (e) => ({ store: (address, _, value) => e.store!(address, 1, value) })),
   alu("compares unsigned", "amomax.w", (e) => ({ amo: (_, ...rest) => e.amo!("maxu", ...rest) })),
   alu("compares signed", "amominu.d", (e) => ({ amo: (_, ...rest) => e.amo!("min", ...rest) })),
-  alu("gives the old value zero-extended", "amoadd.w", (e) => ({ amo: (...operands) => e.zeroExtend!(e.amo!(...operands), 32) })),
+  alu("gives the old value zero-extended", "amoadd.w", (e) => ({
+    amo: (...operands) => e.zeroExtend!(e.amo!(...operands), 32),
+  })),
   alu("reserves nothing", "lr.d", (e) => ({ lr: (address, size) => e.load!(address, size, true) })),
   alu("always succeeds", "sc.w", (e) => ({
     sc: (address, size, value) => {
@@ -121,10 +138,14 @@ const ALU: readonly Mutant[] = [
 // biome-ignore lint/suspicious/noExplicitAny: values are a tier's own
 type Any = any;
 /** Ignores the rounding mode: to nearest, ties to even. */
-const unrounded = (e: Emitter): Emitter => ({ float: (operation, format, _, ...operands) => e.float!(operation, format, undefined, ...operands) });
-const operation = (from: string, to: string) => (e: Emitter): Emitter => ({
-  float: (name, ...rest) => e.float!(name === from ? to : name, ...rest),
+const unrounded = (e: Emitter): Emitter => ({
+  float: (operation, format, _, ...operands) => e.float!(operation, format, undefined, ...operands),
 });
+const operation =
+  (from: string, to: string) =>
+  (e: Emitter): Emitter => ({
+    float: (name, ...rest) => e.float!(name === from ? to : name, ...rest),
+  });
 
 const FP: readonly Mutant[] = [
   fp("ignores the rounding mode", "fadd.d", unrounded),
@@ -134,8 +155,12 @@ const FP: readonly Mutant[] = [
   fp("ignores the rounding mode", "fcvt.s.d", unrounded),
   fp("ignores the rounding mode", "fcvt.w.d", unrounded),
   fp("ignores the rounding mode", "fcvt.s.l", unrounded),
-  fp("rounds twice", "fmadd.s", (e) => ({ float: (_, format, mode, a, b, c) => e.float!("add", format, mode, e.float!("mul", format, mode, a, b), c) })),
-  fp("rounds twice", "fmsub.d", (e) => ({ float: (_, format, mode, a, b, c) => e.float!("sub", format, mode, e.float!("mul", format, mode, a, b), c) })),
+  fp("rounds twice", "fmadd.s", (e) => ({
+    float: (_, format, mode, a, b, c) => e.float!("add", format, mode, e.float!("mul", format, mode, a, b), c),
+  })),
+  fp("rounds twice", "fmsub.d", (e) => ({
+    float: (_, format, mode, a, b, c) => e.float!("sub", format, mode, e.float!("mul", format, mode, a, b), c),
+  })),
   fp("subtracts where it should add", "fnmadd.d", operation("nmadd", "nmsub")),
   fp("gives the larger", "fmin.s", operation("min", "max")),
   fp("raises nothing for signalling NaNs", "fmax.d", (e) => ({
@@ -156,13 +181,21 @@ const FP: readonly Mutant[] = [
     },
   })),
   fp("is true where both are equal", "flt.d", operation("lt", "le")),
-  fp("does not look at the boxing", "fclass.s", (e) => ({ fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)) })),
-  fp("does not look at the boxing", "fsgnj.s", (e) => ({ fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)) })),
-  fp("does not look at the boxing", "fadd.s", (e) => ({ fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)) })),
+  fp("does not look at the boxing", "fclass.s", (e) => ({
+    fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)),
+  })),
+  fp("does not look at the boxing", "fsgnj.s", (e) => ({
+    fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)),
+  })),
+  fp("does not look at the boxing", "fadd.s", (e) => ({
+    fSingle: (register) => e.and!(e.f!(register), e.const!(0xffff_ffff)),
+  })),
   fp("is zero-extended", "fcvt.wu.s", as("signExtend", "zeroExtend")),
   fp("converts as unsigned", "fcvt.l.d", operation("to-l", "to-lu")),
   fp("converts as signed", "fcvt.d.wu", operation("from-wu", "from-w")),
-  fp("takes the magnitude", "fsqrt.d", (e) => ({ float: (name, format, mode, a) => e.float!(name, format, mode, e.and!(a, e.const!(SIGN - 1n))) })),
+  fp("takes the magnitude", "fsqrt.d", (e) => ({
+    float: (name, format, mode, a) => e.float!(name, format, mode, e.and!(a, e.const!(SIGN - 1n))),
+  })),
   fp("is zero-extended", "fmv.x.w", as("signExtend", "zeroExtend")),
   fp("is not boxed", "fmv.w.x", as("setFSingle", "setF")),
   fp("is not boxed", "flw", as("setFSingle", "setF")),
@@ -190,14 +223,17 @@ const opens = (mnemonic: string, bits: number): Mutant =>
   });
 function compressed(mnemonic: string) {
   const found = COMPRESSED_PATTERNS.find((pattern) => pattern.mnemonic === mnemonic);
-  if (found === undefined) throw new RangeError(`Cannot plant a fault in ${mnemonic} as it must be in the tables: it is not`);
+  if (found === undefined)
+    throw new RangeError(`Cannot plant a fault in ${mnemonic} as it must be in the tables: it is not`);
   return mutable(found);
 }
 /** Swaps two bits of an immediate. */
 function swaps(mnemonic: string, first: number, second: number): Mutant {
   return decoder(`${mnemonic} has bits ${first} and ${second} of its immediate swapped`, () => {
     const layout = mnemonic.startsWith("c.") ? compressed(mnemonic).immediate! : row(mnemonic).immediate!;
-    const single = layout.segments.flatMap(({ at, bit, width }) => Array.from({ length: width }, (_, i) => ({ at: at + i, bit: bit + i, width: 1 })));
+    const single = layout.segments.flatMap(({ at, bit, width }) =>
+      Array.from({ length: width }, (_, i) => ({ at: at + i, bit: bit + i, width: 1 })),
+    );
     const other = (bit: number) => (bit === first ? second : bit === second ? first : bit);
     mutable(layout).segments = single.map((run) => ({ ...run, bit: other(run.bit) }));
   });
@@ -289,7 +325,10 @@ const CSR: readonly Mutant[] = [
   writes("mtvec is always direct", N.mtvec, (low, high) => [low & ~3, high]),
   writes("stvec is always direct", N.stvec, (low, high) => [low & ~3, high]),
   writes("stvec takes mode 2 as 0", N.stvec, (low, high) => [(low & 3) > 1 ? low & ~3 : low, high]),
-  writes("satp takes modes that do not exist as Bare", N.satp, (low, high) => [low, [0, 8, 9].includes(high >>> 28) ? high : high & 0xfff]),
+  writes("satp takes modes that do not exist as Bare", N.satp, (low, high) => [
+    low,
+    [0, 8, 9].includes(high >>> 28) ? high : high & 0xfff,
+  ]),
   writes("frm has two bits", N.frm, (low, high) => [low & 3, high]),
   writes("fflags has four bits", N.fflags, (low, high) => [low & 15, high]),
   writes("mcounteren enables all", N.mcounteren, (_, high) => [7, high]),
@@ -339,9 +378,11 @@ const CSR: readonly Mutant[] = [
     const permits = guest.permits.bind(guest);
     guest.permits = (asked) => permits(asked) || (asked === "wfi" && guest.mode === 0);
   }),
-  after("a trap leaves MIE on", "enter", (status) => (status & (1 << 7)) !== 0 ? status | (1 << 3) : status),
+  after("a trap leaves MIE on", "enter", (status) => ((status & (1 << 7)) !== 0 ? status | (1 << 3) : status)),
   after("a trap to supervisor mode forgets SPP", "enter", (status) => status & ~(1 << 8)),
-  after("mret leaves MPIE as it was", "leave", (status, name) => (name === "mret" && (status & (1 << 3)) === 0 ? status & ~(1 << 7) : status)),
+  after("mret leaves MPIE as it was", "leave", (status, name) =>
+    name === "mret" && (status & (1 << 3)) === 0 ? status & ~(1 << 7) : status,
+  ),
   after("sret leaves SPIE off", "leave", (status, name) => (name === "sret" ? status & ~(1 << 5) : status)),
   after("mret leaves MPP", "leave", (status, name) => (name === "mret" ? status | (1 << 11) : status)),
   after("returns keep MPRV", "leave", (status, name) => (name === "sret" ? status | (1 << 17) : status)),
@@ -389,7 +430,8 @@ const flag = (name: string, bit: keyof typeof PTE, value: number) =>
   mmu(name, () => {
     (PTE as Record<keyof typeof PTE, number>)[bit] = value;
   });
-const onHart = (name: string, change: (hart: Hart) => void) => mmu(name, () => (machine) => change(machine.parts.platform.hart));
+const onHart = (name: string, change: (hart: Hart) => void) =>
+  mmu(name, () => (machine) => change(machine.parts.platform.hart));
 type Viewer = { user: boolean; sum: boolean; mxr: boolean };
 /** Changes what an access is judged by, each time the context changes. */
 const sees = (name: string, viewer: "fetchViewer" | "dataViewer", change: (viewer: Viewer) => void) =>
@@ -407,7 +449,14 @@ type Allows = (physical: number, size: number, access: number, mode: number) => 
 const allows = (name: string, change: (real: Allows) => Allows) =>
   onHart(name, (hart) => {
     const protect = hart.protect.bind(hart);
-    hart.protect = (protection) => protect(protection === undefined ? undefined : { allows: change((...operands) => protection.allows(...(operands as Parameters<typeof protection.allows>))) });
+    hart.protect = (protection) =>
+      protect(
+        protection === undefined
+          ? undefined
+          : {
+              allows: change((...operands) => protection.allows(...(operands as Parameters<typeof protection.allows>))),
+            },
+      );
     hart.protect(undefined);
   });
 const protection = (name: string, change: (config: number, address: bigint) => readonly [number, bigint]) =>
@@ -446,7 +495,8 @@ const MMU: readonly Mutant[] = [
   onHart("a leaf that was loaded through may be stored through", (hart) => {
     const { translations } = hart;
     const insert = translations.insert.bind(translations);
-    translations.insert = (root, page, level, leaf) => insert(root, page, level, leaf % 8 & 2 ? leaf - (leaf % 8) + ((leaf % 8) | 4) : leaf);
+    translations.insert = (root, page, level, leaf) =>
+      insert(root, page, level, (leaf % 8) & 2 ? leaf - (leaf % 8) + ((leaf % 8) | 4) : leaf);
   }),
   onHart("a superpage that is known is taken for a page", (hart) => {
     const { translations } = hart;
@@ -468,7 +518,7 @@ const MMU: readonly Mutant[] = [
   }),
   onHart("sfence.vma of an address forgets nothing", (hart) => {
     const fence = hart.fence.bind(hart);
-    hart.fence = (low, high) => (low === undefined ? fence() : undefined);
+    hart.fence = (low) => (low === undefined ? fence() : undefined);
   }),
   onGuest("mmu", "MPRV is not looked at", (guest) => {
     Object.defineProperty(guest, "dataMode", { get: () => guest.mode });
@@ -476,12 +526,27 @@ const MMU: readonly Mutant[] = [
   onGuest("mmu", "MPRV counts in supervisor mode as well", (guest) => {
     Object.defineProperty(guest, "dataMode", { get: () => ((guest.status & (1 << 17)) !== 0 ? 0 : guest.mode) });
   }),
-  allows("the PMP looks at the first byte only", (real) => (physical, _, access, mode) => real(physical, 1, access, mode)),
-  allows("the PMP does not look at stores", (real) => (physical, size, access, mode) => real(physical, size, access === 1 ? 0 : access, mode)),
-  allows("the PMP does not hold user mode", (real) => (physical, size, access, mode) => mode === 0 || real(physical, size, access, mode)),
+  allows(
+    "the PMP looks at the first byte only",
+    (real) => (physical, _, access, mode) => real(physical, 1, access, mode),
+  ),
+  allows(
+    "the PMP does not look at stores",
+    (real) => (physical, size, access, mode) => real(physical, size, access === 1 ? 0 : access, mode),
+  ),
+  allows(
+    "the PMP does not hold user mode",
+    (real) => (physical, size, access, mode) => mode === 0 || real(physical, size, access, mode),
+  ),
   protection("locked entries do not hold machine mode", (config, address) => [config & 0x7f, address]),
-  protection("a naturally aligned region is twice as large", (config, address) => [config, (config & 0x18) === 0x18 ? address | ((address + 1n) & ~address) : address]),
-  protection("a top-of-range entry is a naturally aligned one", (config, address) => [(config & 0x18) === 8 ? config | 0x18 : config, address]),
+  protection("a naturally aligned region is twice as large", (config, address) => [
+    config,
+    (config & 0x18) === 0x18 ? address | ((address + 1n) & ~address) : address,
+  ]),
+  protection("a top-of-range entry is a naturally aligned one", (config, address) => [
+    (config & 0x18) === 8 ? config | 0x18 : config,
+    address,
+  ]),
   protection("four-byte entries are off", (config, address) => [(config & 0x18) === 0x10 ? 0 : config, address]),
 ];
 

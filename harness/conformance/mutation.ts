@@ -20,7 +20,12 @@ export interface MutationResult {
  * @param seeds Of the images to run. @param chosen Indices of faults. @param workers How many at once.
  * @returns In the order of `chosen`.
  */
-export async function plantAll(seeds: readonly number[], chosen: readonly number[], workers: number, onResult: (result: MutationResult) => void = () => {}): Promise<readonly MutationResult[]> {
+export async function plantAll(
+  seeds: readonly number[],
+  chosen: readonly number[],
+  workers: number,
+  onResult: (result: MutationResult) => void = () => {},
+): Promise<readonly MutationResult[]> {
   const images = seeds.map((seed) => {
     const { bytes, start } = makeImage(seed);
     return { recorded: recordOwn(seed, { bytes, start }, "interpreter"), bytes, start };

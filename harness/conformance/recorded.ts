@@ -39,7 +39,11 @@ export class Recorder {
 const MOST_STEPS = 200_000;
 
 /** Records what the machine of ours answers itself, for comparing it with one that has a fault. */
-export function recordOwn(seed: number, image: { readonly bytes: Uint8Array; readonly start: number }, tier: Tier): Recorded {
+export function recordOwn(
+  seed: number,
+  image: { readonly bytes: Uint8Array; readonly start: number },
+  tier: Tier,
+): Recorded {
   const stepper = new Stepper(image, tier);
   const recorder = new Recorder();
   while (!stepper.ended && recorder.steps < MOST_STEPS) {
@@ -65,7 +69,8 @@ export function differsFrom(
   const recorder = new Recorder();
   let checked = 0;
   const agrees = () => {
-    for (; checked < recorder.hashes.length; checked++) if (recorder.hashes[checked] !== recorded.hashes[checked]) return false;
+    for (; checked < recorder.hashes.length; checked++)
+      if (recorder.hashes[checked] !== recorded.hashes[checked]) return false;
     return true;
   };
   // A fault may send it round and round.

@@ -24,7 +24,8 @@ const count = (text: string): number => {
 };
 const tierOf = (text: string): Tier => {
   const tier = TIERS.find((name) => name === text);
-  if (tier === undefined) throw new InvalidArgumentError(`Cannot choose a tier as it is one of ${TIERS.join(", ")}: ${text}`);
+  if (tier === undefined)
+    throw new InvalidArgumentError(`Cannot choose a tier as it is one of ${TIERS.join(", ")}: ${text}`);
   return tier;
 };
 
@@ -62,7 +63,8 @@ export function main(args: readonly string[]): number {
   const gaps = options.steps >= 300_000 && failures.length === 0 ? ledger.gaps : [];
   for (const gap of gaps) stdout.write(`never compared: ${gap}\n`);
   stdout.write(`${steps} steps of ${images} images compared, ${failures.length} differences, ${gaps.length} gaps\n`);
-  if (options.record === true && failures.length === 0) writeFileSync(packageFile(RECORDED_FILE), `${JSON.stringify(recorded)}\n`);
+  if (options.record === true && failures.length === 0)
+    writeFileSync(packageFile(RECORDED_FILE), `${JSON.stringify(recorded)}\n`);
   return failures.length + gaps.length === 0 ? 0 : 1;
 }
 

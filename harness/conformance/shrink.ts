@@ -41,7 +41,8 @@ export function shrink(image: Image, fails: (image: Image) => boolean, most = 15
   return { image: layOut(image.seed, programs), attempts };
 }
 
-const replaced = <T>(items: readonly T[], at: number, item: T): readonly T[] => items.map((old, index) => (index === at ? item : old));
+const replaced = <T>(items: readonly T[], at: number, item: T): readonly T[] =>
+  items.map((old, index) => (index === at ? item : old));
 
 /** Deletes runs of items, each half as long as the last, as long as what is left holds. */
 function reduce<T>(items: readonly T[], holds: (items: readonly T[]) => boolean): readonly T[] {

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { PLAIN } from "./generate.ts";
+
 import { REGISTERS } from "./compared.ts";
+import { PLAIN } from "./generate.ts";
 import { type Environment, fixed, type Item, item, number, type Program, type Section, type Unit } from "./program.ts";
 import { Seeded } from "./seeded.ts";
 import { fetchThrough, loadThrough, misalignedReservation, storeThrough } from "./units.ts";
@@ -24,21 +25,39 @@ function representatives(random: Seeded, windows: readonly Window[]): Window[] {
 }
 
 /** CSRs that may be read by anyone who is allowed to, with the same result on both machines. */
-const READABLE = REGISTERS.filter(({ name }) => !["cycle", "time", "instret", "mcycle", "minstret", "marchid", "mimpid"].includes(name));
+const READABLE = REGISTERS.filter(
+  ({ name }) => !["cycle", "time", "instret", "mcycle", "minstret", "marchid", "mimpid"].includes(name),
+);
 
 /** Reads, and the writes that random programs do not make. */
 function registers(random: Seeded, quarter: number): Unit[] {
-  const units: Unit[] = READABLE.filter((_, index) => index % QUARTERS === quarter).map(({ number: imm }) => [item("csrrs", { rd: random.other(), rs1: 0, imm })]);
+  const units: Unit[] = READABLE.filter((_, index) => index % QUARTERS === quarter).map(({ number: imm }) => [
+    item("csrrs", { rd: random.other(), rs1: 0, imm }),
+  ]);
   const value = random.other();
-  const write = (name: string, rd: number): Item => item("csrrw", { rd, rs1: value, imm: REGISTERS.find((row) => row.name === name)!.number });
+  const write = (name: string, rd: number): Item =>
+    item("csrrw", { rd, rs1: value, imm: REGISTERS.find((row) => row.name === name)!.number });
   // Entries that are off, whatever their addresses.
   for (let entry = 4; entry < 15; entry++) {
-    if (entry % QUARTERS === quarter) units.push([...number(value, random.word() & 0x7fff_ffff), write(`pmpaddr${entry}`, random.other()), write(`pmpaddr${entry}`, random.other())]);
+    if (entry % QUARTERS === quarter)
+      units.push([
+        ...number(value, random.word() & 0x7fff_ffff),
+        write(`pmpaddr${entry}`, random.other()),
+        write(`pmpaddr${entry}`, random.other()),
+      ]);
   }
   // Entry 15 opens all of memory, and stays as it is.
-  units.push([item("addi", { rd: value, imm: -1 }), item("srli", { rd: value, rs1: value, imm: 10 }), write("pmpaddr15", random.other())]);
+  units.push([
+    item("addi", { rd: value, imm: -1 }),
+    item("srli", { rd: value, rs1: value, imm: 10 }),
+    write("pmpaddr15", random.other()),
+  ]);
   const off = random.below(8);
-  units.push([...number(value, 0x1f00 | off), item("slli", { rd: value, rs1: value, imm: 48 }), write("pmpcfg2", random.other())]);
+  units.push([
+    ...number(value, 0x1f00 | off),
+    item("slli", { rd: value, rs1: value, imm: 48 }),
+    write("pmpcfg2", random.other()),
+  ]);
   // No extension can be switched off.
   units.push([...number(value, random.word() | 0), write("misa", random.other()), write("misa", random.other())]);
   return units;
@@ -47,10 +66,14 @@ function registers(random: Seeded, quarter: number): Unit[] {
 /** Accesses that user and supervisor mode are refused. */
 function refusals(random: Seeded, mode: 0 | 1, quarter: number): Unit[] {
   const above = REGISTERS.filter(({ number: csr }) => ((csr >> 8) & 3) > mode);
-  const own = REGISTERS.filter(({ number: csr, name }) => ((csr >> 8) & 3) <= mode && /^hpm|^cycle|^time$|^instret|^f/.test(name));
+  const own = REGISTERS.filter(
+    ({ number: csr, name }) => ((csr >> 8) & 3) <= mode && /^hpm|^cycle|^time$|^instret|^f/.test(name),
+  );
   return [...above, ...own]
     .filter((_, index) => index % QUARTERS === quarter)
-    .map(({ number: imm }) => [item(random.pick(["csrrw", "csrrs", "csrrc"]), { rd: random.other(), rs1: random.other(), imm })]);
+    .map(({ number: imm }) => [
+      item(random.pick(["csrrw", "csrrs", "csrrc"]), { rd: random.other(), rs1: random.other(), imm }),
+    ]);
 }
 
 export function sweep(seed: number, windows: readonly Window[]): Program {
@@ -63,7 +86,8 @@ export function sweep(seed: number, windows: readonly Window[]): Program {
     mode,
     ...more,
   });
-  for (const mode of [0, 1] as const) sections.push({ environment: at(mode, {}), units: refusals(random, mode, quarter) });
+  for (const mode of [0, 1] as const)
+    sections.push({ environment: at(mode, {}), units: refusals(random, mode, quarter) });
   for (const mode of [0, 1] as const) {
     const translation = mode === 0 ? "user" : "supervisor";
     const delegated = { translation, levels: 4, medeleg: random.chance(50) ? 0xb1f7 : 0 } as const;
@@ -80,13 +104,22 @@ export function sweep(seed: number, windows: readonly Window[]): Program {
       if ((index + 2) % QUARTERS !== quarter) continue;
       // A fence in front, for QEMU's sake, where a supervisor may make one.
       const fence = mode === 1 ? [item("sfence.vma", { rs1: 0, rs2: 0 })] : [];
-      sections.push({ environment: at(mode, delegated, flags()), units: [[...fence, ...fetchThrough(random, window)]] });
+      sections.push({
+        environment: at(mode, delegated, flags()),
+        units: [[...fence, ...fetchThrough(random, window)]],
+      });
     }
   }
   // A supervisor's interrupts, made pending in machine mode, are taken as soon as user mode is entered.
   for (const cause of [1, 5, 9]) {
-    sections.push({ environment: PLAIN, units: [[...number(1, 1 << cause), item("csrrw", { rd: 0, rs1: 1, imm: 0x344 })]] });
-    sections.push({ environment: at(0, { mideleg: 0x222, mie: 0x222, vectored: cause !== 5 }), units: [[item("addi", {})]] });
+    sections.push({
+      environment: PLAIN,
+      units: [[...number(1, 1 << cause), item("csrrw", { rd: 0, rs1: 1, imm: 0x344 })]],
+    });
+    sections.push({
+      environment: at(0, { mideleg: 0x222, mie: 0x222, vectored: cause !== 5 }),
+      units: [[item("addi", {})]],
+    });
   }
   sections.push({ environment: at(0, {}), units: [misalignedReservation(random), [fixed(0x73)]] });
   return { seed, sections };

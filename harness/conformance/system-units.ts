@@ -325,7 +325,11 @@ export function interruptUnit({ random, mode, timed }: Situation): Unit {
     // The UART's transmitter is always empty, and says so as soon as that may interrupt; the handler claims it from the PLIC.
     () => {
       const enable = random.other(base);
-      return [item("lui", { rd: base, imm: UART }), item("addi", { rd: enable, imm: 2 }), item("sb", { rs1: base, rs2: enable, imm: 1 })];
+      return [
+        item("lui", { rd: base, imm: UART }),
+        item("addi", { rd: enable, imm: 2 }),
+        item("sb", { rs1: base, rs2: enable, imm: 1 }),
+      ];
     },
     () => masked(random, "mie", INTERRUPTS),
   ])();

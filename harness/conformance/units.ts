@@ -8,7 +8,8 @@ import { ROWS } from "./compared.ts";
 import {
   DATA,
   DATA_BYTES,
-  ISLANDS, POOL,
+  ISLANDS,
+  POOL,
   POOL_ENTRIES,
   PROTECTED,
   PROTECTED_BYTES,
@@ -87,7 +88,10 @@ const SMALL = [-1, -1, -1, 0, 1, 2, -2, -2048, 63, 31];
 /** Gives some of the x registers that an instruction reads fresh operands. */
 function refreshed(random: Seeded, row: Instruction, bits: number, percent: number): Item[] {
   const items: Item[] = [];
-  for (const [slot, at] of [["rs1", 15], ["rs2", 20]] as const) {
+  for (const [slot, at] of [
+    ["rs1", 15],
+    ["rs2", 20],
+  ] as const) {
     const register = (bits >>> at) & 31;
     if (!row.effects.x.has(slot) || !row.fields.includes(slot) || register === 0 || !random.chance(percent)) continue;
     if (random.chance(40)) items.push(item("addi", { rd: register, imm: random.pick(SMALL) }));
@@ -146,7 +150,8 @@ export function farJumpUnit({ random }: Situation): Unit {
   // Of 31 halfwords in a row, one returns through rd.
   let target = from + 2 * random.below((to - from) / 2 - 31);
   while (returnAt(target) !== (0x8002 | (rd << 7))) target += 2;
-  return [{ size: 4, bits: ({ at }) => word("jal", { rd, imm: target - at }) }];
+  // From the far end of the code the island is out of reach: the jump then goes on behind itself.
+  return [{ size: 4, bits: ({ at }) => word("jal", { rd, imm: Math.abs(target - at) < 2 ** 20 ? target - at : 4 }) }];
 }
 
 function randomHalf(random: Seeded, pattern: CompressedPattern): number {
@@ -454,12 +459,17 @@ function through(random: Seeded, window: Window, access: "load" | "store", names
   const made = item(random.pick(names), { rd: register, rs1: base, rs2: register, imm: offset });
   return [...windowBase(base, window, 0), withProbe(made, probeOf(window, access))];
 }
-export const loadThrough = (random: Seeded, window: Window): Unit => through(random, window, "load", ["lb", "lhu", "lw", "ld", "fld"]);
-export const storeThrough = (random: Seeded, window: Window): Unit => through(random, window, "store", ["sb", "sh", "sw", "sd", "fsw"]);
+export const loadThrough = (random: Seeded, window: Window): Unit =>
+  through(random, window, "load", ["lb", "lhu", "lw", "ld", "fld"]);
+export const storeThrough = (random: Seeded, window: Window): Unit =>
+  through(random, window, "store", ["sb", "sh", "sw", "sd", "fsw"]);
 export function fetchThrough(random: Seeded, window: Window): Unit {
   const rd = random.other();
   const base = random.other();
-  return [...windowBase(base, window, 0), withProbe(item("jalr", { rd, rs1: base, imm: landing(rd) }), probeOf(window, "fetch"))];
+  return [
+    ...windowBase(base, window, 0),
+    withProbe(item("jalr", { rd, rs1: base, imm: landing(rd) }), probeOf(window, "fetch")),
+  ];
 }
 
 /** Changes the entry of a window, and fences: only its address, or all. Whoever runs it must reach the tables, and may fence. */

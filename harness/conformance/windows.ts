@@ -41,7 +41,8 @@ export interface Window {
 /** The name of windows whose entry programs change; each begins invalid. */
 export const CHANGING = "changing";
 /** Where the entry of a changing window is: a physical address. */
-export const entryOf = (window: Window): number => LEAF_TABLES + 4096 * CHANGING_TABLE + ((window.address - WINDOWS) % 2 ** 21) / 512;
+export const entryOf = (window: Window): number =>
+  LEAF_TABLES + 4096 * CHANGING_TABLE + ((window.address - WINDOWS) % 2 ** 21) / 512;
 const CHANGING_TABLE = 2;
 
 export interface Windows {

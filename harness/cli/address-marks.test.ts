@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { assemble, full, rewritingTrap } from "../engine/mod.ts";
-import { packAddressMarks, resolveAddressMarks, similarTo, watchAddresses } from "./address-marks.ts";
-import { Terminal } from "./cli/cli.fixture.ts";
-import { type Guest, hutch } from "./guests/mod.ts";
-import { record } from "./record.ts";
-import { replay } from "./replay.ts";
+import { assemble, full, rewritingTrap } from "../../engine/mod.ts";
+import { packAddressMarks, resolveAddressMarks, similarTo, watchAddresses } from "../address-marks.ts";
+import { type Guest, hutch } from "../guests/mod.ts";
+import { record } from "../record.ts";
+import { replay } from "../replay.ts";
+import { Terminal } from "./cli.fixture.ts";
 
 const { kernel } = await hutch.running("null-syscall 1").load();
 const LAP = 3 << 8;
