@@ -43,7 +43,7 @@ export interface DriveOptions {
   readonly input: ConsoleInput;
   /** Texts that make marks. */
   readonly consoleMarks: readonly ConsoleMark[];
-  /** Takes what was logged since the last call. False ends the drive at once, without an ending. */
+  /** Takes what was logged since the last call, and keeps none of its words. False ends the drive at once, without an ending. */
   onBatch(batch: LogBatch): boolean;
   /** Told of progress after each slice. */
   readonly onProgress?: (step: number) => void;
@@ -63,7 +63,7 @@ export async function drive(machine: Machine, options: DriveOptions): Promise<En
   let nextInput = machine.step;
   let tampered = tamper === undefined;
 
-  const flush = (): boolean => options.onBatch(machine.log.drain());
+  const flush = (): boolean => machine.log.take((batch) => options.onBatch(batch));
   const checkpoint = (): void => {
     machine.checkpoint();
     lastCheckpoint = machine.step;

@@ -48,21 +48,28 @@ export interface Equality {
   readonly events: number;
 }
 
-/** The last few records seen, without making events of them. */
+/** Room for any record. */
+const MOST_WORDS = 16;
+
+/** The last few records seen, copied, as batches are lent: without making events of them. */
 class Recent {
+  readonly #capacity: number;
+  readonly #words: Uint32Array;
   readonly #batches: (LogBatch | undefined)[];
-  readonly #places: number[];
   #count = 0;
 
   constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#words = new Uint32Array(MOST_WORDS * capacity);
     this.#batches = Array.from({ length: capacity });
-    this.#places = Array.from({ length: capacity }, () => 0);
   }
 
   push(batch: LogBatch, at: number): void {
-    const slot = this.#count++ % this.#places.length;
+    const slot = this.#count++ % this.#capacity;
     this.#batches[slot] = batch;
-    this.#places[slot] = at;
+    const { words } = batch;
+    const length = RECORD_WORDS[words[at]! & 0xff]!;
+    for (let i = 0; i < length; i++) this.#words[MOST_WORDS * slot + i] = words[at + i]!;
   }
 
   clear(): void {
@@ -70,10 +77,13 @@ class Recent {
   }
 
   events(): Event[] {
-    const capacity = this.#places.length;
     const events: Event[] = [];
-    for (let n = Math.max(0, this.#count - capacity); n < this.#count; n++) {
-      events.push(eventAt(this.#batches[n % capacity]!, this.#places[n % capacity]!));
+    for (let n = Math.max(0, this.#count - this.#capacity); n < this.#count; n++) {
+      const slot = n % this.#capacity;
+      const { blobs, names } = this.#batches[slot]!;
+      events.push(
+        eventAt({ words: this.#words.subarray(MOST_WORDS * slot, MOST_WORDS * (slot + 1)), blobs, names }, 0),
+      );
     }
     return events;
   }

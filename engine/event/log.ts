@@ -158,13 +158,23 @@ export class Log {
     this.count++;
   }
 
-  /** Takes what was appended since the last drain and leaves the log empty. The batch is the caller's. */
-  drain(): LogBatch {
+  /**
+   * Shows what was appended since the last drain, and leaves the log empty. Nothing is copied.
+   *
+   * @param consume Must not keep the batch's words: they are written over.
+   */
+  take<T>(consume: (batch: LogBatch) => T): T {
     if (this.#drainedNames.length !== this.#names.length) this.#drainedNames = this.#names.slice();
-    const batch = { words: this.#words.slice(0, this.#length), blobs: this.#blobs, names: this.#drainedNames };
+    const batch = { words: this.#words.subarray(0, this.#length), blobs: this.#blobs, names: this.#drainedNames };
+    const result = consume(batch);
     this.#length = 0;
     if (this.#blobs.length > 0) this.#blobs = [];
-    return batch;
+    return result;
+  }
+
+  /** Takes what was appended since the last drain and leaves the log empty. The batch is the caller's. */
+  drain(): LogBatch {
+    return this.take(({ words, blobs, names }) => ({ words: words.slice(), blobs, names }));
   }
 
   /** Makes room for a record and writes its stamp; the caller moves the length. */

@@ -99,16 +99,16 @@ loop:
   j loop
 `;
 
-/** CSR accesses and nothing else: on the bare machine each leaves wasm, under a VMM each leaves the guest. */
+/** Accesses to a CSR with effects and nothing else: on the bare machine each leaves wasm, under a VMM each leaves the guest. */
 const SENSITIVE = `
 loop:
-  csrrw t0, sscratch, t1
-  csrrw t1, sscratch, t0
-  csrrw t0, sscratch, t1
-  csrrw t1, sscratch, t0
-  csrrw t0, sscratch, t1
-  csrrw t1, sscratch, t0
-  csrrw t0, sscratch, t1
+  csrrw t0, scounteren, t1
+  csrrw t1, scounteren, t0
+  csrrw t0, scounteren, t1
+  csrrw t1, scounteren, t0
+  csrrw t0, scounteren, t1
+  csrrw t1, scounteren, t0
+  csrrw t0, scounteren, t1
   j loop
 `;
 
