@@ -28,8 +28,7 @@ export interface StoredVerification extends Verification {
  */
 export async function replayTo(recording: Recording, options: ReplayToOptions): Promise<StoredVerification> {
   const { output, ...rest } = options;
-  if (output === undefined)
-    return { ...(await verify(recording, { ...rest, sink: { write: () => undefined } })), trace: undefined };
+  if (output === undefined) return { ...(await verify(recording, { ...rest, sink: null })), trace: undefined };
   let file: PartialFile | undefined;
   const sink = {
     write(bytes: Uint8Array) {

@@ -88,6 +88,19 @@ describe("a replay", () => {
     expect(Buffer.compare(again.bytes(), sink.bytes())).toBe(0);
   });
 
+  test("keeps no trace where it is told so, and finds the same", async () => {
+    const tape = await recorded;
+    const run = await replay(tape, { technique: full, sink: null });
+    expect(run).toMatchObject({ digest: tape.digest, identity: { equal: true }, complete: true });
+    expect(() => run.trace()).toThrow("Cannot read the replay as its trace must be kept: its sink is null");
+    await expect(
+      replay(
+        edited(tape, (events) => events.slice(1)),
+        { sink: null },
+      ),
+    ).rejects.toThrow(DivergenceError);
+  });
+
   test("of a run that was recorded under full is the same bare", async () => {
     const tape = await record({ guest, technique: full });
     expect((await replay(tape, { technique: native })).digest).toBe((await recorded).digest);

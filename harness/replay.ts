@@ -40,8 +40,8 @@ export interface ReplayOptions {
   readonly unsound?: boolean;
   /** Where the images come from, in place of the recording's store. They must be the recorded ones. */
   readonly guest?: Guest;
-  /** Where the replay's own trace goes; in memory where it is left out. */
-  readonly sink?: TraceSink;
+  /** Where the replay's own trace goes; in memory where it is left out. Null keeps none, which is faster. */
+  readonly sink?: TraceSink | null;
   /** File names of the recording and of the replay's trace, for the command in a message. */
   readonly files?: { readonly recorded: string; readonly replayed: string };
   readonly onProgress?: (step: number) => void;
@@ -54,7 +54,7 @@ export interface Replay extends RunResult {
   readonly identity: Identity;
   /** False where the recording was cut short: the replay is equal as far as that goes, and stopped there. */
   readonly complete: boolean;
-  /** The replay's own trace. @throws {RangeError} If its bytes went to a sink of the caller's. */
+  /** The replay's own trace. @throws {RangeError} If its bytes went to a sink of the caller's, or were not kept. */
   trace(): Trace;
   events(): Iterable<Event>;
 }
@@ -78,7 +78,8 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);
   const names = namesOf(recorded, technique.name, options.files);
   const memory = options.sink === undefined ? new MemorySink() : undefined;
-  const writer = new TraceWriter(options.sink ?? memory!, header);
+  const sink = memory ?? options.sink ?? null;
+  const writer = sink === null ? undefined : new TraceWriter(sink, header);
   const inputs = recorded.inputs();
   const end = recorded.end;
   // A person's leave ends a run as freely as a person's typing goes on with it: both are inputs.
@@ -92,14 +93,14 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
     input,
     consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
-      writer.append(batch);
+      writer?.append(batch);
       // Behind the end of a recording that was cut short, one more event is no difference: the rest is not known.
       return comparer.feed(batch) === undefined && comparer.events < guestEvents;
     },
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.tamper === undefined ? {} : { tamper: options.tamper }),
   });
-  writer.finish();
+  writer?.finish();
 
   const cut = comparer.events >= guestEvents;
   const compared = comparer.finish();
@@ -109,7 +110,9 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const trace = (): Trace => {
     if (memory !== undefined) return readTrace(memory.bytes());
     throw new RangeError(
-      "Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote",
+      options.sink === null
+        ? "Cannot read the replay as its trace must be kept: its sink is null; replay it with another, or with none"
+        : "Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote",
     );
   };
   return {

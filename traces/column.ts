@@ -74,10 +74,12 @@ function findDistinct(column: Column): boolean {
   const { low, high, length } = column;
   if (indices.length < length) indices = new Uint16Array(length);
   dictionary.clear();
-  slots.fill(-1);
   // Past half the rows distinct, no dictionary is shorter than the values themselves.
   const limit = Math.min(DICTIONARY_LIMIT, (length >>> 1) + 1);
-  const mask = slots.length - 1;
+  // A power of two, at least twice the limit. Most columns are short: clearing all slots would cost more than they do.
+  const used = 1 << (33 - Math.clz32(limit));
+  slots.fill(-1, 0, used);
+  const mask = used - 1;
   for (let row = 0; row < length; row++) {
     const l = low[row]!;
     const h = high[row]!;

@@ -48,55 +48,61 @@ export interface Equality {
   readonly events: number;
 }
 
-/** Room for any record. */
-const MOST_WORDS = 16;
-
-/** The last few records seen, copied, as batches are lent: without making events of them. */
+/**
+ * The last few records seen. Of those in the present batch only the places are kept: most are never looked at, and events are
+ * made of the last ones before the batch goes.
+ */
 class Recent {
-  readonly #capacity: number;
-  readonly #words: Uint32Array;
-  readonly #batches: (LogBatch | undefined)[];
+  /** A power of two, so that a place's slot is cheap to find. */
+  readonly #places = new Uint32Array(32);
+  readonly #most: number;
+  /** Records of the present batch. */
   #count = 0;
+  #before: Event[] = [];
 
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-    this.#words = new Uint32Array(MOST_WORDS * capacity);
-    this.#batches = Array.from({ length: capacity });
+  /** @param most How many are of interest, at most 32. */
+  constructor(most: number) {
+    this.#most = most;
   }
 
-  push(batch: LogBatch, at: number): void {
-    const slot = this.#count++ % this.#capacity;
-    this.#batches[slot] = batch;
-    const { words } = batch;
-    const length = RECORD_WORDS[words[at]! & 0xff]!;
-    for (let i = 0; i < length; i++) this.#words[MOST_WORDS * slot + i] = words[at + i]!;
+  push(at: number): void {
+    this.#places[this.#count++ & 31] = at;
   }
 
   clear(): void {
     this.#count = 0;
+    if (this.#before.length > 0) this.#before = [];
   }
 
-  events(): Event[] {
+  /** Makes events of what is to be kept, as the batch is about to change. */
+  leave(batch: LogBatch): void {
+    if (this.#count === 0) return;
+    this.#before = this.events(batch);
+    this.#count = 0;
+  }
+
+  /** @param batch The present one. */
+  events(batch: LogBatch): Event[] {
     const events: Event[] = [];
-    for (let n = Math.max(0, this.#count - this.#capacity); n < this.#count; n++) {
-      const slot = n % this.#capacity;
-      const { blobs, names } = this.#batches[slot]!;
-      events.push(
-        eventAt({ words: this.#words.subarray(MOST_WORDS * slot, MOST_WORDS * (slot + 1)), blobs, names }, 0),
-      );
+    for (let n = Math.max(0, this.#count - this.#most); n < this.#count; n++) {
+      events.push(eventAt(batch, this.#places[n & 31]!));
     }
-    return events;
+    return [...this.#before, ...events].slice(-this.#most);
   }
 }
 
+const NOTHING: LogBatch = { words: new Uint32Array(0), blobs: [], names: [] };
+
 /** Where one side stands: at a guest record, or at the end of what it has. */
 class Cursor {
-  batch: LogBatch = { words: new Uint32Array(0), blobs: [], names: [] };
+  batch: LogBatch = NOTHING;
   at = 0;
   /** Machine records since the last guest record. */
   readonly machine = new Recent(SHOWN_BESIDE);
 
+  /** The batch before may be gone afterwards. */
   load(batch: LogBatch): void {
+    this.machine.leave(this.batch);
     this.batch = batch;
     this.at = 0;
   }
@@ -109,7 +115,7 @@ class Cursor {
       if (IS_GUEST[number] === 1) return true;
       const length = RECORD_WORDS[number]!;
       if (length === 0) eventAt(this.batch, this.at); // Throws: no kind has that number, so nothing behind it can be read.
-      this.machine.push(this.batch, this.at);
+      this.machine.push(this.at);
       this.at += length;
     }
     return false;
@@ -131,7 +137,7 @@ class Cursor {
  *
  * @example
  * const comparer = new GuestStreamComparer(trace.batches({ stream: "guest" }));
- * while (running) comparer.feed(machine.log.drain());
+ * while (running) machine.log.take((batch) => comparer.feed(batch));
  * const result = comparer.finish();
  */
 export class GuestStreamComparer {
@@ -159,7 +165,7 @@ export class GuestStreamComparer {
   }
 
   /**
-   * Compares the events of the next batch of the right side. After a difference, batches are ignored.
+   * Compares the events of the next batch of the right side, which is not kept. After a difference, batches are ignored.
    *
    * @returns The first difference, as soon as there is one.
    */
@@ -167,15 +173,51 @@ export class GuestStreamComparer {
     if (this.#difference !== undefined) return this.#difference;
     const [left, right] = [this.#left, this.#right];
     right.load(batch);
-    while (right.settle()) {
+    for (;;) {
+      this.#skipEqual();
+      if (!right.settle()) break;
       if (!this.#settleLeft() || !equalRecords(left.batch, left.at, right.batch, right.at)) return this.#differ();
       if ((left.batch.words[left.at]! & 0xff) === CHECKPOINT) this.#checkpoint = left.event() as EventOf<"checkpoint">;
-      this.#before.push(left.batch, left.at);
+      this.#before.push(left.at);
       left.advance();
       right.advance();
       this.#events++;
     }
+    right.load(NOTHING);
     return undefined;
+  }
+
+  /** Moves both sides past events that are equal word by word: all but few are. */
+  #skipEqual(): void {
+    const [left, right, before] = [this.#left, this.#right, this.#before];
+    const a = left.batch.words;
+    const b = right.batch.words;
+    let leftAt = left.at;
+    let rightAt = right.at;
+    let events = this.#events;
+    while (leftAt < a.length && rightAt < b.length) {
+      const first = b[rightAt]!;
+      const number = first & 0xff;
+      const length = RECORD_WORDS[number]!;
+      if (IS_MACHINE[number] === 1) {
+        right.machine.push(rightAt);
+        rightAt += length;
+        continue;
+      }
+      if (a[leftAt] !== first || IS_PLAIN[number] === 0) break;
+      let word = 1;
+      while (word < length && a[leftAt + word] === b[rightAt + word]) word++;
+      if (word !== length) break;
+      before.push(leftAt);
+      left.machine.clear();
+      right.machine.clear();
+      leftAt += length;
+      rightAt += length;
+      events++;
+    }
+    left.at = leftAt;
+    right.at = rightAt;
+    this.#events = events;
   }
 
   /** Says that the right side has ended. What the left side still has is a difference, and so is nothing on both. */
@@ -187,6 +229,9 @@ export class GuestStreamComparer {
 
   #settleLeft(): boolean {
     while (!this.#left.settle()) {
+      // The next batch may lie where this one does.
+      this.#before.leave(this.#left.batch);
+      this.#left.load(NOTHING);
       const next = this.#recorded.next();
       if (next.done === true) return false;
       this.#left.load(next.value);
@@ -201,9 +246,9 @@ export class GuestStreamComparer {
       index: this.#events,
       left: left.settle() ? left.event() : undefined,
       right: right.settle() ? right.event() : undefined,
-      before: this.#before.events(),
-      leftMachine: left.machine.events(),
-      rightMachine: right.machine.events(),
+      before: this.#before.events(left.batch),
+      leftMachine: left.machine.events(left.batch),
+      rightMachine: right.machine.events(right.batch),
       checkpoint: this.#checkpoint,
     };
     return this.#difference;
@@ -247,6 +292,13 @@ function equalRecords(left: LogBatch, leftAt: number, right: LogBatch, rightAt: 
 
 /** By kind: whether a record's words are numbers of names or blobs, which differ from batch to batch. */
 const HAS_REFERENCES = LAYOUTS.map(({ fields }) => fields.some(({ type }) => type === "name" || type === "bytes"));
+/** By kind: 1 where it is a guest kind whose equality is that of its words, and nothing else is to be done about it. */
+const IS_PLAIN = new Uint8Array(256);
+const IS_MACHINE = new Uint8Array(256);
+for (const { number, stream } of LAYOUTS) {
+  IS_MACHINE[number] = stream === "machine" ? 1 : 0;
+  IS_PLAIN[number] = stream === "guest" && number !== CHECKPOINT && !HAS_REFERENCES[number] ? 1 : 0;
+}
 
 function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, i) => byte === right[i]);

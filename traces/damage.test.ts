@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Event, Log } from "../engine/event/mod.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import { Column, encodeColumn } from "./column.ts";
 import { FrameChain, type FrameTag, HEAD_BYTES, PREAMBLE_BYTES, preamble, readFrames } from "./frame.ts";
+import { type Message, pack } from "./message.ts";
 import { readTrace, type Trace } from "./reader.ts";
 import { TraceFormatError } from "./trace-format-error.ts";
 import { TraceWriter } from "./writer.ts";
@@ -192,9 +195,9 @@ describe("a damaged trace", () => {
 
   test("of another format version, it is refused before anything else is read, with what to do", () => {
     const bytes = whole.slice(0, 40);
-    bytes[8] = 2;
+    bytes[8] = 1;
     expect(refusal(bytes)).toBe(
-      "Cannot read trace as its format version must be 1: it is 2; read it with the version of trapline that wrote it, or record it again",
+      "Cannot read trace as its format version must be 2: it is 1; read it with the version of trapline that wrote it, or record it again",
     );
   });
 
@@ -265,6 +268,70 @@ describe("a damaged trace", () => {
         { numRuns: 500 },
       );
     }
+  });
+
+  test.each([
+    ["no first row", { order: [0, [], []] }, "order of chunk 0 must begin with a row: event 0 has none"],
+    ["a row too many", { order: [2, [0, 0], [0, 0]] }, "must stay among its 1 rows: event 1 goes back by 0 of 1"],
+    [
+      "a row before the first",
+      { order: [2, [0, 0], [0, 2]] },
+      "must stay among its 1 rows: event 1 goes back by 2 of 1",
+    ],
+    [
+      "a row that is not used",
+      { rows: 2, kinds: [9, 9], harts: [0, 0], codes: [5, 6] },
+      "it has 1 and 3 and says 2 and 3",
+    ],
+    ["guest events that it has not", { guestEvents: 2 }, "it has 1 and 3 and says 1 and 2"],
+    [
+      "an exception behind its end",
+      { steps: [2, [0, 2], [0, 1]] },
+      "steps of chunk 0 must be of its 3 events: it is of event 3",
+    ],
+    ["a step before the start", { steps: [1, [0], [0xffff_ffff]] }, undefined],
+    [
+      "a guest step that goes back",
+      { steps: [2, [0, 0], [9, -1]] },
+      "of its guest stream never go back: event 1 has step 8",
+    ],
+    ["exceptions that are none", { order: [1, [0]] }, "order of chunk 0 must be a number and two columns: it is not"],
+  ])("a chunk with %s is refused", (_, changes, message) => {
+    // Three marks, equal but for their steps.
+    const plain = (values: readonly number[]): Uint8Array => {
+      const column = new Column();
+      for (const value of values) column.push(value >>> 0, value < 0 ? 0xffff_ffff : 0);
+      const out = new ByteWriter();
+      encodeColumn(column, out);
+      return out.take();
+    };
+    const parts = {
+      order: [1, [0], [0]],
+      steps: [1, [0], [9]],
+      rows: 1,
+      kinds: [9],
+      harts: [0],
+      codes: [5],
+      guestEvents: 3,
+      ...changes,
+    };
+    const exceptions = ([count, ...columns]: readonly (number | readonly number[])[]): Message[] => [
+      count as number,
+      ...columns.map((column) => plain(column as number[])),
+    ];
+    const chunk = pack({
+      ...{ first: 0, firstGuest: 0, stepBefore: 0, step: 9, events: 3, guestEvents: parts.guestEvents },
+      ...{ names: [], rows: parts.rows, kinds: plain(parts.kinds), harts: plain(parts.harts) },
+      ...{ fields: [[9, plain(parts.codes)]], order: exceptions(parts.order), steps: exceptions(parts.steps) },
+    });
+    const found = refusal(
+      forge([
+        ["HEAD", readFrames(whole).frames[0]!.payload],
+        ["CHNK", chunk],
+      ]),
+    );
+    if (message === undefined) expect(found).toBeUndefined();
+    else expect(found).toContain(message);
   });
 
   test("a deflated chunk that would inflate to more than it says, or to more than any chunk, is refused", () => {

@@ -21,7 +21,7 @@ import { crc32 } from "./crc32.ts";
 import { TraceFormatError } from "./trace-format-error.ts";
 
 /** Traces of another version are refused. A change that older readers would misread makes a new version. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 // Not ASCII, then a name, then line ends and an end-of-file mark: whatever treats it as text is found out, as in PNG.
 const MAGIC = Uint8Array.of(0x93, 0x54, 0x52, 0x41, 0x50, 0x0d, 0x0a, 0x1a);

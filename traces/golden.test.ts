@@ -23,16 +23,16 @@ function chunkChecksums(deflate: boolean): string[] {
 
 /** A trace that version 0.1.0 wrote: `syntheticRun({ rounds: 40, vmm: true, seed: 3 })`, in chunks of 256 events. */
 function golden(): Uint8Array {
-  return new Uint8Array(readFileSync(new URL("golden/version-1.trace", import.meta.url)));
+  return new Uint8Array(readFileSync(new URL("golden/version-2.trace", import.meta.url)));
 }
 
 describe("golden traces", () => {
   test("chunks have the same bytes in every runtime and version, plain and deflated", () => {
-    expect(chunkChecksums(false)).toEqual(["CHNK 9090 752278b7", "CHNK 6757 d343df05"]);
-    expect(chunkChecksums(true)).toEqual(["CHNZ 2890 220410fd", "CHNZ 2255 3443f00a"]);
+    expect(chunkChecksums(false)).toEqual(["CHNK 3463 abf6678", "CHNK 2591 9cfabcd4"]);
+    expect(chunkChecksums(true)).toEqual(["CHNZ 2350 978c1147", "CHNZ 1871 f9662146"]);
   });
 
-  test("a trace of format version 1 gives the events that it was written from", () => {
+  test("a trace of format version 2 gives the events that it was written from", () => {
     const trace = readTrace(golden());
     expect(trace.state).toBe("complete");
     expect(trace.header).toMatchObject({

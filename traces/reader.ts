@@ -21,7 +21,7 @@ import {
   type LogBatch,
   RECORD_WORDS,
 } from "../engine/event/mod.ts";
-import { type Chunk, readRecords, unpackChunk } from "./chunk.ts";
+import { type Chunk, ChunkReader, unpackChunk } from "./chunk.ts";
 import { type Frame, readFrames } from "./frame.ts";
 import { type TraceHeader, unpackHeader } from "./header.ts";
 import { TraceFormatError } from "./trace-format-error.ts";
@@ -140,9 +140,13 @@ export class Trace {
 
   /** How the run ended, if it did and that is in the trace. */
   get end(): EventOf<"end"> | undefined {
-    let last: EventOf<"end"> | undefined;
-    for (const event of this.events({ kinds: ["end"] })) last = event as EventOf<"end">;
-    return last;
+    const wanted = wantedKinds({ kinds: ["end"] });
+    const reader = new ChunkReader(this.#knownKinds);
+    for (let number = this.#frames.length - 1; number >= 0; number--) {
+      const last = [...eventsOf(reader.read(this.#chunk(number), wanted))].at(-1);
+      if (last !== undefined) return last as EventOf<"end">;
+    }
+    return undefined;
   }
 
   /** The index as its chunks tell it. */
@@ -150,10 +154,11 @@ export class Trace {
     const chunks: ChunkEntry[] = [];
     const checkpoints: Checkpoint[] = [];
     const checkpoint = KIND_NUMBER.checkpoint;
+    const reader = new ChunkReader(this.#knownKinds);
     for (const chunk of this.#chunks(0)) {
       const { step, events, guestEvents } = chunk;
       chunks.push({ offset: this.#frames[chunk.number]!.offset, step, events, guestEvents });
-      const batch = readRecords(chunk, IS_GUEST, this.#knownKinds);
+      const batch = reader.read(chunk, IS_GUEST);
       let index = chunk.firstGuest;
       for (let at = 0; at < batch.words.length; at += RECORD_WORDS[batch.words[at]! & 0xff]!) {
         if ((batch.words[at]! & 0xff) === checkpoint) {
@@ -166,12 +171,11 @@ export class Trace {
     return { events: sum((c) => c.events), guestEvents: sum((c) => c.guestEvents), chunks, checkpoints };
   }
 
-  /** The records of a selection as a log has them, a batch for each chunk. */
+  /** The records of a selection as a log has them, a batch for each chunk. A batch's words are good until the next is taken. */
   *batches(selection: EventSelection = {}): Generator<LogBatch, void, undefined> {
     const wanted = wantedKinds(selection);
-    for (const chunk of this.#chunks(this.#chunkAtStep(selection.fromStep ?? 0))) {
-      yield readRecords(chunk, wanted, this.#knownKinds);
-    }
+    const reader = new ChunkReader(this.#knownKinds);
+    for (const chunk of this.#chunks(this.#chunkAtStep(selection.fromStep ?? 0))) yield reader.read(chunk, wanted);
   }
 
   /** The events of a selection, in order; of everything where none is given. */
@@ -204,7 +208,7 @@ export class Trace {
   *#chunks(from: number): Generator<Chunk, void, undefined> {
     let before: Chunk | undefined;
     for (let number = from; number < this.#frames.length; number++) {
-      const chunk = unpackChunk(inflated(this.#frames[number]!, number), number);
+      const chunk = this.#chunk(number);
       const first = before === undefined ? 0 : before.first + before.events;
       const firstGuest = before === undefined ? 0 : before.firstGuest + before.guestEvents;
       if ((number === 0 || before !== undefined) && (chunk.first !== first || chunk.firstGuest !== firstGuest)) {
@@ -216,6 +220,10 @@ export class Trace {
       yield chunk;
       before = chunk;
     }
+  }
+
+  #chunk(number: number): Chunk {
+    return unpackChunk(inflated(this.#frames[number]!, number), number);
   }
 
   /** The last chunk that begins before the step, as events of that step may stand at its end. */

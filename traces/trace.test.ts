@@ -163,6 +163,35 @@ describe("trace", () => {
     expect(make("native")).toEqual(make("uart"));
   });
 
+  test("has the same bytes where its batches come from another trace, with names of their own", () => {
+    const once = writeRun(2500, true);
+    const pieces: Uint8Array[] = [];
+    const writer = new TraceWriter({ write: (bytes) => void pieces.push(bytes) }, HEADER);
+    for (const batch of readTrace(once).batches()) writer.append(batch);
+    writer.finish();
+    expect(equal(new Uint8Array(pieces.flatMap((piece) => [...piece])), once)).toBe(true);
+    const bad = { words: Uint32Array.of(11, 999_999_999, 0, 5, 0), blobs: [], names: ["other"] };
+    const open = new TraceWriter({ write: () => undefined }, HEADER);
+    for (const batch of readTrace(once).batches()) open.append(batch);
+    expect(() => open.append(bad)).toThrow(
+      new RangeError("Cannot write end as its reason must be in the batch: there is no number 5"),
+    );
+  });
+
+  test("a loop is stored once, however often it runs, and a new row in it disturbs nothing behind it", () => {
+    const loop = (rounds: number, odd: number) =>
+      write((log) => {
+        for (let round = 0; round < rounds; round++) {
+          log.append("guest.trap", round * 60, { cause: 8, pc: 0x1000, value: round === odd ? 77 : 0, from: 0, to: 1 });
+          for (let i = 0; i < 8; i++)
+            log.append("device.write", round * 60 + i * i, { device: "uart", offset: i, size: 1, value: i });
+          log.append("guest.return", round * 60 + 59, { pc: 0x1004, from: 1, to: 0 });
+        }
+      }).length;
+    expect(loop(1600, -1) - loop(16, -1)).toBeLessThan(20);
+    expect(loop(1600, 800) - loop(1600, -1)).toBeLessThan(20);
+  });
+
   test("gives back a run of many chunks, its guest stream, and its checkpoints with their places", () => {
     const log = syntheticRun({ rounds: 3000, vmm: true });
     const batch = log.drain();

@@ -9,7 +9,7 @@
  */
 
 import { deflateSync } from "fflate";
-import { type EventOf, eventAt, IS_GUEST, KIND_NUMBER, type LogBatch, RECORD_WORDS } from "../engine/event/mod.ts";
+import type { LogBatch } from "../engine/event/mod.ts";
 import { CHUNK_EVENTS, ChunkBuilder } from "./chunk-builder.ts";
 import { FrameChain, type FrameTag, preamble } from "./frame.ts";
 import { packHeader, type TraceHeader } from "./header.ts";
@@ -36,8 +36,6 @@ export interface TraceSummary {
   readonly bytes: number;
 }
 
-const CHECKPOINT = KIND_NUMBER.checkpoint;
-
 export class TraceWriter {
   readonly #sink: TraceSink;
   readonly #deflate: boolean;
@@ -45,8 +43,6 @@ export class TraceWriter {
   readonly #chunk: ChunkBuilder;
   readonly #entries: ChunkEntry[] = [];
   readonly #checkpoints: Checkpoint[] = [];
-  #events = 0;
-  #guestEvents = 0;
   #finished = false;
 
   /**
@@ -74,34 +70,22 @@ export class TraceWriter {
 
   /** Events appended so far, of both streams. */
   get events(): number {
-    return this.#events;
+    return this.#chunk.events;
   }
 
   /**
    * Appends the events of a batch, in order.
    *
-   * @param batch As `Log.drain` gives it. It is not kept.
+   * @param batch As `Log.take` lends it. Nothing of it is kept.
    * @throws {RangeError} If a record is not whole or of no known kind, or a step of the guest stream goes back.
    */
   append(batch: LogBatch): void {
     if (this.#finished)
       throw new RangeError("Cannot append events as a finished trace takes none: finish() was called before");
-    const words = batch.words;
-    let at = 0;
-    while (at < words.length) {
-      const number = words[at]! & 0xff;
-      const length = RECORD_WORDS[number]!;
-      if (length === 0 || at + length > words.length) eventAt(batch, at); // Throws, and says what is there.
-      this.#chunk.add(batch, at);
-      this.#events++;
-      if (IS_GUEST[number] === 1) {
-        if (number === CHECKPOINT) {
-          this.#checkpoints.push({ index: this.#guestEvents, event: eventAt(batch, at) as EventOf<"checkpoint"> });
-        }
-        this.#guestEvents++;
-      }
+    const adopted = this.#chunk.adopt(batch);
+    for (let at = 0; at < adopted.words.length; ) {
+      at = this.#chunk.add(adopted, at);
       if (this.#chunk.full) this.#writeChunk();
-      at += length;
     }
   }
 
@@ -111,27 +95,18 @@ export class TraceWriter {
     this.#finished = true;
     if (this.#chunk.length > 0) this.#writeChunk();
     const offset = this.#frames.offset;
-    const index = {
-      events: this.#events,
-      guestEvents: this.#guestEvents,
-      chunks: this.#entries,
-      checkpoints: this.#checkpoints,
-    };
-    this.#write("INDX", packIndex(index));
+    const { events, guestEvents } = this.#chunk;
+    this.#write("INDX", packIndex({ events, guestEvents, chunks: this.#entries, checkpoints: this.#checkpoints }));
     const tail = new Uint8Array(8);
     new DataView(tail.buffer).setBigUint64(0, BigInt(offset), true);
     this.#write("TAIL", tail);
-    return {
-      events: this.#events,
-      guestEvents: this.#guestEvents,
-      chunks: this.#entries.length,
-      bytes: this.#frames.offset,
-    };
+    return { events, guestEvents, chunks: this.#entries.length, bytes: this.#frames.offset };
   }
 
   #writeChunk(): void {
-    const { payload, summary } = this.#chunk.finish();
+    const { payload, summary, checkpoints } = this.#chunk.finish();
     this.#entries.push({ offset: this.#frames.offset, ...summary });
+    this.#checkpoints.push(...checkpoints);
     if (this.#deflate) {
       const deflated = deflateSync(payload, { level: 6 });
       if (deflated.length + 4 < payload.length) {

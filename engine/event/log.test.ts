@@ -111,6 +111,43 @@ describe("log", () => {
     expect([batch.blobs, log.drain().blobs]).toEqual([[Uint8Array.of(1, 2)], [Uint8Array.of(3)]]);
   });
 
+  test("lends what it has without a copy, and is empty afterwards, also where the borrower fails", () => {
+    const log = new Log({ enabled: true });
+    log.append("input.console", 1, { data: Uint8Array.of(7), request: 0 });
+    log.append("end", 2, { reason: "poweroff", code: 0 });
+    let memory: ArrayBufferLike | undefined;
+    const events = log.take((batch) => {
+      memory = batch.words.buffer;
+      return [...eventsOf(batch)];
+    });
+    expect(events).toEqual([
+      { kind: "input.console", step: 1, hart: 0, data: Uint8Array.of(7), request: 0 },
+      { kind: "end", step: 2, hart: 0, reason: "poweroff", code: 0 },
+    ]);
+    log.append("mark", 3, { code: 3 });
+    const failing = (): void =>
+      log.take((batch) => {
+        expect(batch.words.buffer).toBe(memory);
+        expect(batch.blobs).toEqual([]);
+        throw new RangeError("no more");
+      });
+    expect(failing).toThrow("no more");
+    expect(log.length).toBe(0);
+    expect(log.drain().words.length).toBe(0);
+  });
+
+  test("keeps what is appended while a batch is lent", () => {
+    const log = new Log({ enabled: true });
+    log.append("mark", 1, { code: 1 });
+    // More than the first buffer holds.
+    log.take((batch) => {
+      for (let step = 2; step < 10_000; step++) log.append("mark", step, { code: step });
+      expect([...eventsOf(batch)]).toEqual([{ kind: "mark", step: 1, hart: 0, code: 1 }]);
+    });
+    const steps = [...eventsOf(log.drain())].map(({ step }) => step);
+    expect(steps).toEqual(Array.from({ length: 9998 }, (_, i) => i + 2));
+  });
+
   test("holds more events than its first buffer, whatever the length of the last record", () => {
     const log = new Log({ enabled: true });
     for (let step = 0; step < 20_000; step++) {

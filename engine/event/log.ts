@@ -1,8 +1,8 @@
 /**
  * The log of a running machine: an append-only buffer of u32 words, emptied by whoever keeps the events.
  *
- * The engine appends at fixed points; the harness drains between slices. What a drain returns depends on when it was called,
- * the concatenation of all drains does not. The buffer grows, as a slice may hold any number of events and none may be lost.
+ * The engine appends at fixed points; the harness takes what there is between slices. What it is given depends on when it was called,
+ * the concatenation of all batches does not. The buffer grows, as a slice may hold any number of events and none may be lost.
  *
  * Left out: more than one hart at a time (`hart` stamps what is appended next), and dropping or sampling of events.
  *
@@ -37,7 +37,7 @@ export class Log {
   readonly enabled: boolean;
   /** The hart of what is appended next. */
   hart = 0;
-  /** Records appended since the log was made, drained or not. */
+  /** Records appended since the log was made, taken or not. */
   count = 0;
 
   #words: Uint32Array;
@@ -53,7 +53,7 @@ export class Log {
     this.#words = new Uint32Array(options.enabled ? FIRST_WORDS : 0);
   }
 
-  /** Words that the next drain gives. */
+  /** Words that the next `take` lends. */
   get length(): number {
     return this.#length;
   }
@@ -159,22 +159,30 @@ export class Log {
   }
 
   /**
-   * Shows what was appended since the last drain, and leaves the log empty. Nothing is copied.
+   * Lends what was appended since the last time, without a copy, and leaves the log empty.
    *
-   * @param consume Must not keep the batch's words: they are written over.
+   * @param consume Gets the batch. Its words and names are the log's own, and good until `consume` returns; its blobs may be kept.
+   * @returns What `consume` returns.
    */
   take<T>(consume: (batch: LogBatch) => T): T {
-    if (this.#drainedNames.length !== this.#names.length) this.#drainedNames = this.#names.slice();
-    const batch = { words: this.#words.subarray(0, this.#length), blobs: this.#blobs, names: this.#drainedNames };
-    const result = consume(batch);
-    this.#length = 0;
+    const taken = this.#length;
+    const batch = { words: this.#words.subarray(0, taken), blobs: this.#blobs, names: this.#names };
     if (this.#blobs.length > 0) this.#blobs = [];
-    return result;
+    try {
+      return consume(batch);
+    } finally {
+      // None may be lost, not even one that was appended in the meantime.
+      if (this.#length > taken) this.#words.copyWithin(0, taken, this.#length);
+      this.#length -= taken;
+    }
   }
 
-  /** Takes what was appended since the last drain and leaves the log empty. The batch is the caller's. */
+  /** As {@link take}, but gives a batch that is the caller's to keep. */
   drain(): LogBatch {
-    return this.take(({ words, blobs, names }) => ({ words: words.slice(), blobs, names }));
+    return this.take(({ words, blobs, names }) => {
+      if (this.#drainedNames.length !== names.length) this.#drainedNames = names.slice();
+      return { words: words.slice(), blobs, names: this.#drainedNames };
+    });
   }
 
   /** Makes room for a record and writes its stamp; the caller moves the length. */

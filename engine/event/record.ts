@@ -55,7 +55,7 @@ export const KIND_NUMBER: Readonly<Record<EventKind, number>> = Object.fromEntri
   KINDS.map((kind, number) => [kind, number]),
 ) as Record<EventKind, number>;
 
-/** What was appended between two drains. It owns its words and blobs; names are the log's whole table at that time. */
+/** What was appended between two drains. Names are the log's whole table at that time. */
 export interface LogBatch {
   readonly words: Uint32Array;
   readonly blobs: readonly Uint8Array[];

@@ -49,6 +49,11 @@ describe("a kernel run deprivileged on a leaking machine", () => {
     expect([machine.parts.platform.hart.context.float, x(machine, 6)]).toEqual([false, 0n]);
   });
 
+  test("has the guest's own FS again once the VMM has looked at what the guest is", () => {
+    const machine = run("li t0, 0x6000\ncsrs sstatus, t0\ncsrsi sie, 2\ncsrr t1, sstatus\nj .", 6);
+    expect([machine.parts.platform.hart.context.float, x(machine, 6)]).toEqual([false, 0n]);
+  });
+
   test("reads the VMM's registers, and cannot write them", () => {
     const machine = run(
       "csrr a0, satp\ncsrr a1, stvec\ncsrr a2, sscratch\ncsrr a3, sie\ncsrr a4, sip\ncsrr a5, scounteren\nj .",

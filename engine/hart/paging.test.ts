@@ -59,6 +59,15 @@ describe("the set of translations (T10)", () => {
     expect([set.lookup(7, 3), set.lookup(SV48 + 7, 3), set.count]).toEqual([leafOf(1, ALL), leafOf(2, ALL), 2]);
   });
 
+  test("tells pages apart by all their bits", () => {
+    const root = SV48 + 7;
+    for (let bit = 0; bit < 36; bit++) {
+      const set = new Translations(100);
+      set.insert(root, 0, 0, leafOf(1, ALL));
+      expect(set.lookup(root, 2 ** bit), `bit ${bit}`).toBe(-1);
+    }
+  });
+
   test("finds leaves of all four levels in both halves of a space", () => {
     for (const base of [0n, upper]) {
       for (let level = 0; level < 4; level++) {

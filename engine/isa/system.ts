@@ -1,7 +1,7 @@
 /**
  * SYSTEM and MISC-MEM: Zicsr, environment calls, trap returns, waits and fences. Zicntr has no rows of its own: its counters are CSRs.
  *
- * Left out: Svinval, Zawrs, the hypervisor's and debug's instructions; they are illegal instructions here.
+ * Left out: Svinval, the hypervisor's and debug's instructions; they are illegal instructions here.
  * Source: The RISC-V Instruction Set Manual, Volume I, "Memory Ordering Instructions", "Zifencei", "Zicsr"; Volume II,
  * "Machine-Mode Privileged Instructions" and "Supervisor Instructions".
  *

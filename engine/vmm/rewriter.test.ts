@@ -19,11 +19,12 @@ function parts() {
   const written = (physical: number, length: number) => {
     for (let at = physical; at < physical + length; at++) told.add(at);
   };
-  const decoded = { decodeAt, release: () => told.clear(), written };
+  const released: number[] = [];
+  const decoded = { decodeAt, release: (frame: number) => void released.push(frame), written };
   const frames = new VmmFrames(memory);
   const rewriter = new Rewriter({ memory, decoded, frames });
   const at = (frame: number) => new Uint16Array(memory.wasm.buffer, memory.linear(frame * 4096), HALVES);
-  return { memory, told, frames, rewriter, original: at(FRAME), copy: () => at(rewriter.copyOf(FRAME)) };
+  return { memory, told, released, frames, rewriter, original: at(FRAME), copy: () => at(rewriter.copyOf(FRAME)) };
 }
 
 /** What is wrong with a copy: the first halfword that breaks the rule. */
@@ -125,12 +126,14 @@ describe("the rewriter", () => {
   });
 
   test("gives frames back, in an order of its own", () => {
-    const { rewriter, frames } = parts();
+    const { rewriter, frames, released } = parts();
     expect(frames.free).toBe(8);
     rewriter.make(FRAME);
     const first = rewriter.copyOf(FRAME);
     expect([first, frames.free, rewriter.count]).toEqual([FRAME + 1, 7, 1]);
     rewriter.clear();
+    // What was decoded of it must not be found in the frame's next use.
+    expect(released).toEqual([1]);
     expect([rewriter.copyOf(FRAME), frames.free, rewriter.count, rewriter.drop(FRAME)]).toEqual([-1, 8, 0, -1]);
     rewriter.make(FRAME);
     expect(rewriter.copyOf(FRAME)).toBe(first);

@@ -97,7 +97,6 @@ export class Rewriter {
   make(frame: number): Rewriting {
     const copy: Copy = { frame: this.#frames.allocate(), kept: new Uint8Array(HALVES), stores: 0 };
     this.#copies.set(frame, copy);
-    this.#decoded.release(this.#memory.frame(copy.frame * PAGE_BYTES));
     return this.#scan(frame, copy, 0, HALVES);
   }
 

@@ -129,6 +129,10 @@ export class Vmm implements Execution, Mechanisms {
   get translations(): Translations {
     return this.#memory.translations;
   }
+  /** How many pages of the guest's code it runs copies of. */
+  get copies(): number {
+    return this.#rewriter?.count ?? 0;
+  }
   /** The mode that the hart really runs the guest in. */
   get realMode(): number {
     return this.#platform.hart.context.mode;

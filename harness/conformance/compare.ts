@@ -60,6 +60,8 @@ function follow(image: Image, qemu: Qemu, stepper: Stepper, ledger: Ledger | und
   let unread = true;
   for (; steps < MOST_STEPS; ) {
     stepper.step();
+    // QEMU would wait as well, and log nothing more.
+    if (stepper.waiting) return result(mismatch(["ours waits for an interrupt that never comes"]));
     if (!unread && !log.next()) return result(mismatch(["QEMU has ended, and ours goes on"]));
     const equal = equalStates(stepper.state, log.state);
     // A state that an interrupt leaves is logged if QEMU looked for the interrupt too late, and started the instruction over.

@@ -265,21 +265,39 @@ const REGISTERS: readonly Expectation[] = [
       li t0, 0x20000\ncsrs mstatus, t0\nla t0, two\ncsrw mepc, t0\nla ra, 2f\nmret\ntwo:\necall\n2:\ncsrr a1, mstatus\nli t0, 0x20000\nand a0, a0, t0\nand a1, a1, t0`,
     registers: { a0: 0n, a1: 0n, s9: 8n },
   },
-  {
-    name: "instructions that may raise a flag set FS to Dirty, whether they raise one or not",
-    rule: "T14",
-    qemu: "leaves FS where no f register is written",
-    covers: [
-      ["mnemonic", "feq.d"],
-      ["mnemonic", "fcvt.w.d"],
-      ["mnemonic", "fclass.d"],
-    ],
-    code: `fcvt.d.w fa0, zero\nli t0, 0x4000\nli t1, 0x6000
-      csrc mstatus, t1\ncsrs mstatus, t0\nfeq.d t2, fa0, fa0\ncsrr a0, mstatus\nand a0, a0, t1
-      csrc mstatus, t1\ncsrs mstatus, t0\nfcvt.w.d t2, fa0\ncsrr a1, mstatus\nand a1, a1, t1
-      csrc mstatus, t1\ncsrs mstatus, t0\nfclass.d t2, fa0\ncsrr a2, mstatus\nand a2, a2, t1`,
-    registers: { a0: 0x6000n, a1: 0x6000n, a2: 0x4000n },
-  },
+  ...(["s", "d"] as const).flatMap((format) => {
+    const raising = [
+      ...["feq", "flt", "fle"].map((name) => `${name}.${format} t2, fa0, fa0`),
+      ...["w", "wu", "l", "lu"].map((to) => `fcvt.${to}.${format} t2, fa0`),
+    ];
+    const silent = [
+      `fclass.${format} t2, fa0`,
+      format === "s" ? "fmv.x.w t2, fa0" : "fmv.x.d t2, fa0",
+      `${format === "s" ? "fsw" : "fsd"} fa0, 0(t3)`,
+    ];
+    // FS is Initial before each; t0 is that, and t1 the field.
+    const status = (instruction: string, fold: string) =>
+      `csrc mstatus, t1\ncsrs mstatus, t0\n${instruction}\ncsrr t2, mstatus\nand t2, t2, t1\n${fold}\n`;
+    const before = `fmv.d.x fa0, zero\nli t3, ${PAGE}\nli t0, 0x2000\nli t1, 0x6000\n`;
+    return [
+      {
+        name: `instructions on ${format} that may raise a flag set FS to Dirty, whether they raise one or not`,
+        rule: "T14",
+        qemu: "leaves FS where no f register is written",
+        covers: raising.map((text) => ["mnemonic", text.split(" ")[0]!] as const),
+        code: `${before}li a0, -1\n${raising.map((text) => status(text, "and a0, a0, t2")).join("")}`,
+        registers: { a0: 0x6000n },
+      },
+      {
+        name: `instructions on ${format} that only read leave FS as it is`,
+        rule: "T14",
+        qemu: "leaves it as well",
+        covers: silent.map((text) => ["mnemonic", text.split(" ")[0]!] as const),
+        code: `${before}li a0, 0\n${silent.map((text) => status(text, "or a0, a0, t2")).join("")}`,
+        registers: { a0: 0x2000n },
+      },
+    ] satisfies Expectation[];
+  }),
   {
     name: "without STCE, stimecmp does not touch STIP",
     rule: "Sstc Extension: STIP is stimecmp's under menvcfg.STCE",

@@ -26,6 +26,7 @@ const MXR = 1n << 19n;
 const MPRV = 1n << 17n;
 const FS = 3n << 13n;
 const TVM = 1n << 20n;
+const TW = 1n << 21n;
 
 /** UXL is 64 bits; SXL keeps its value. */
 const UXL = 2n << 32n;
@@ -57,7 +58,7 @@ function makeEnvironment(random: Seeded): Environment {
   const delegates = random.chance(50);
   if (!delegates) flag(1n << 22n, 40); // TSR would keep the S handler from returning.
   flag(TVM, 25);
-  flag(1n << 21n, 50); // TW
+  flag(TW, 50);
   return {
     mode,
     mstatus,
@@ -116,6 +117,8 @@ function makeSection(random: Seeded, all: readonly Window[], environment: Enviro
   // In machine mode it is MPRV that decides, and a trap clears it.
   let translated: boolean | undefined = mode === 3 ? ((environment.mstatus & MPRV) !== 0n ? undefined : false) : paged;
   const trapsFences = (environment.mstatus & TVM) !== 0n;
+  const trapsWaits = (environment.mstatus & TW) !== 0n;
+  const delegatesSoftware = (environment.mideleg & 2) !== 0;
   const makes: (readonly [number, Make])[] = [...COMPUTING];
   if (paged) makes.push([mode === 3 ? 3 : 12, units.windowUnit]);
   if (mode === 3) makes.push([4, system.interruptUnit], [1, system.waitUnit]);
@@ -125,7 +128,7 @@ function makeSection(random: Seeded, all: readonly Window[], environment: Enviro
   for (let count = 30 + random.below(50); count > 0; count--) {
     const known = translated !== undefined && random.chance(10);
     const make = known && remaps && random.chance(20) ? units.remapUnit : random.weighted(known ? KNOWN : makes);
-    made.push(make({ random, windows, mode, translated, status, trapsFences, timed }));
+    made.push(make({ random, windows, mode, translated, status, trapsFences, trapsWaits, delegatesSoftware, timed }));
     if (make === system.csrUnit && mode !== 0) {
       status = undefined;
       if (mode === 3) translated = undefined;
@@ -138,7 +141,8 @@ function makeSection(random: Seeded, all: readonly Window[], environment: Enviro
     [1, units.wildJumpUnit],
     [mode === 0 ? 0 : 2, system.returnUnit],
   ]);
-  if (end !== undefined) made.push(end({ random, windows, mode, translated, status, trapsFences, timed }));
+  if (end !== undefined)
+    made.push(end({ random, windows, mode, translated, status, trapsFences, trapsWaits, delegatesSoftware, timed }));
   return { environment, units: made };
 }
 

@@ -98,9 +98,9 @@ export function layOut(seed: number, programs: readonly Program[]): Image {
   const all: (readonly [program: number, section: number, content: Section])[] = programs.flatMap(
     ({ sections }, program) => sections.map((content, section) => [program, section, content] as const),
   );
-  // The last program runs with a locked PMP entry.
+  // The last random program, and the sweep behind it, run with a locked PMP entry.
   const locking = { environment: finish.environment, units: [protectionUnit(new Seeded(seed), true)] };
-  const last = all.findIndex(([program]) => program === programs.length - 1);
+  const last = all.findIndex(([program]) => program === programs.length - 2);
   all.splice(Math.max(0, last), 0, [programs.length, 0, locking]);
   all.push([programs.length, 1, finish]);
   for (const [program, section, { environment, units }] of all) {

@@ -30,6 +30,8 @@ export class Stepper {
   /** The mode before it. */
   mode = 3;
   ended = false;
+  /** Whether it waits for an interrupt that nothing will raise. */
+  waiting = false;
   readonly #registers: Uint32Array;
   readonly #floats: Uint32Array;
 
@@ -58,7 +60,9 @@ export class Stepper {
     const { guest } = machine.parts.platform;
     this.capture();
     const { instret } = machine;
-    this.ended = machine.run(machine.step + 1).kind === "end";
+    const { kind } = machine.run(machine.step + 1);
+    this.ended = kind === "end";
+    this.waiting = kind === "waiting";
     this.cause = -1;
     this.silent = false;
     if (machine.instret !== instret || this.ended) return;

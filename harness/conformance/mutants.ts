@@ -14,7 +14,7 @@ export interface Mutant {
   readonly name: string;
   readonly area: "decoder" | "alu" | "fp" | "csr" | "mmu";
   /** Plants the fault; what it returns is given each machine that is made afterwards. */
-  readonly plant: () => OnMachine | void;
+  readonly plant: () => OnMachine | undefined;
 }
 export type OnMachine = (machine: Machine) => void;
 
@@ -34,35 +34,38 @@ function row(mnemonic: string): { -readonly [K in keyof Instruction]: Instructio
   return mutable(found);
 }
 
+/** A fault of the tables, which all machines share. */
+const inTables = (area: Mutant["area"], name: string, plant: () => void): Mutant => ({
+  area,
+  name,
+  plant: () => {
+    plant();
+    return undefined;
+  },
+});
+
 /** Replaces what a row's semantics call. */
-function says(area: Mutant["area"], name: string, mnemonics: string, change: (emit: Emitter) => Emitter): Mutant {
-  return {
-    area,
-    name: `${mnemonics}: ${name}`,
-    plant: () => {
-      for (const mnemonic of mnemonics.split(" ")) {
-        const target = row(mnemonic);
-        const { semantics } = target;
-        target.semantics = (emit) => {
-          const real = emit as unknown as Emitter;
-          const bound: Emitter = new Proxy(real, {
-            get:
-              (_, method: string) =>
-              (...operands: unknown[]) =>
-                real[method]!(...operands),
-          });
-          const changed = change(bound);
-          semantics(
-            new Proxy(real, { get: (_, method: string) => changed[method] ?? bound[method] }) as unknown as typeof emit,
-          );
-        };
-      }
-    },
-  };
+function says(area: Mutant["area"], name: string, mnemonic: string, change: (emit: Emitter) => Emitter): Mutant {
+  return inTables(area, `${mnemonic}: ${name}`, () => {
+    const target = row(mnemonic);
+    const { semantics } = target;
+    target.semantics = (emit) => {
+      const real = emit as unknown as Emitter;
+      const bound: Emitter = new Proxy(real, {
+        get:
+          (_, method: string) =>
+          (...operands: unknown[]) =>
+            real[method]!(...operands),
+      });
+      const changed = change(bound);
+      semantics(
+        new Proxy(real, { get: (_, method: string) => changed[method] ?? bound[method] }) as unknown as typeof emit,
+      );
+    };
+  });
 }
-const alu = (name: string, mnemonics: string, change: (emit: Emitter) => Emitter) =>
-  says("alu", name, mnemonics, change);
-const fp = (name: string, mnemonics: string, change: (emit: Emitter) => Emitter) => says("fp", name, mnemonics, change);
+const alu = (name: string, mnemonic: string, change: (emit: Emitter) => Emitter) => says("alu", name, mnemonic, change);
+const fp = (name: string, mnemonic: string, change: (emit: Emitter) => Emitter) => says("fp", name, mnemonic, change);
 /** One method in another's place. */
 const as =
   (from: string, to: string) =>
@@ -213,7 +216,7 @@ const FP: readonly Mutant[] = [
 
 // ---- encodings ----
 
-const decoder = (name: string, plant: () => void): Mutant => ({ area: "decoder", name, plant });
+const decoder = (name: string, plant: () => void): Mutant => inTables("decoder", name, plant);
 /** Leaves bits of a word open that a row fixes. */
 const opens = (mnemonic: string, bits: number): Mutant =>
   decoder(`${mnemonic} is taken whatever bits 0x${(bits >>> 0).toString(16)} are`, () => {
@@ -427,7 +430,7 @@ const CSR: readonly Mutant[] = [
 
 const mmu = (name: string, plant: Mutant["plant"]): Mutant => ({ area: "mmu", name, plant });
 const flag = (name: string, bit: keyof typeof PTE, value: number) =>
-  mmu(name, () => {
+  inTables("mmu", name, () => {
     (PTE as Record<keyof typeof PTE, number>)[bit] = value;
   });
 const onHart = (name: string, change: (hart: Hart) => void) =>

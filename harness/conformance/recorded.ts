@@ -46,7 +46,7 @@ export function recordOwn(
 ): Recorded {
   const stepper = new Stepper(image, tier);
   const recorder = new Recorder();
-  while (!stepper.ended && recorder.steps < MOST_STEPS) {
+  while (!stepper.ended && !stepper.waiting && recorder.steps < MOST_STEPS) {
     stepper.step();
     if (!stepper.silent) recorder.add(stepper.state);
   }
@@ -74,7 +74,7 @@ export function differsFrom(
     return true;
   };
   // A fault may send it round and round.
-  for (let i = 0; i < MOST_STEPS && !stepper.ended; i++) {
+  for (let i = 0; i < MOST_STEPS && !stepper.ended && !stepper.waiting; i++) {
     stepper.step();
     if (stepper.silent) continue;
     recorder.add(stepper.state);

@@ -1,5 +1,6 @@
 /**
- * A program that leaves nothing to chance: a quarter of all leaves, flaws and CSRs in each image, so that four images in a row meet all.
+ * A program that leaves nothing to chance: a quarter of all leaves, flaws and CSRs in each image, and an eighth of what is nearly an
+ * instruction, so that eight images in a row meet all.
  *
  * @module
  */
@@ -8,10 +9,12 @@ import { REGISTERS } from "./compared.ts";
 import { PLAIN } from "./generate.ts";
 import { type Environment, fixed, type Item, item, number, type Program, type Section, type Unit } from "./program.ts";
 import { Seeded } from "./seeded.ts";
+import { nearMisses } from "./system-units.ts";
 import { fetchThrough, loadThrough, misalignedReservation, storeThrough } from "./units.ts";
 import { CHANGING, type Window } from "./windows.ts";
 
 const QUARTERS = 4;
+const EIGHTHS = 8;
 
 /** One window of each size and name, another one with each seed. */
 function representatives(random: Seeded, windows: readonly Window[]): Window[] {
@@ -80,6 +83,7 @@ export function sweep(seed: number, windows: readonly Window[]): Program {
   const random = new Seeded(seed ^ 0x2b2b);
   const quarter = ((seed % QUARTERS) + QUARTERS) % QUARTERS;
   const sections: Section[] = [{ environment: PLAIN, units: registers(random, quarter) }];
+  sections.push({ environment: PLAIN, units: nearMisses(random, seed % EIGHTHS, EIGHTHS) });
   const at = (mode: 0 | 1, more: Partial<Environment>, flags = 0n): Environment => ({
     ...PLAIN,
     mstatus: (2n << 32n) | (BigInt(mode) << 11n) | flags,

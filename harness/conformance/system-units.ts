@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Csr, decode } from "../../engine/mod.ts";
+import { type Csr, decode, findCompressed } from "../../engine/mod.ts";
 import { REGISTERS, ROWS } from "./compared.ts";
 import { CLINT, POOL, POOL_ENTRIES, PROTECTED, PROTECTED_BYTES, UART } from "./memory-map.ts";
 import { address, fixed, type Item, item, loadFrom, number, type Unit, word } from "./program.ts";
@@ -278,11 +278,12 @@ function forbidden(random: Seeded, mode: number): Item[] {
 export const ecallUnit = (): Unit => [fixed(0x73)];
 
 /** A return, wait or fence that the mode may forbid. */
-export function privilegedUnit({ random, mode }: Situation): Unit {
+export function privilegedUnit({ random, mode, trapsWaits, delegatesSoftware }: Situation): Unit {
   const fence = item("sfence.vma", { rs1: random.register(), rs2: 0 });
   if (mode === 3) return [fence];
   // In user mode all are illegal, wfi too where there is a supervisor mode; a supervisor may not mret.
-  const illegal = mode === 0 ? ["sret", "mret", "wfi"] : ["mret"];
+  const illegal = mode === 0 ? ["sret", "mret", "wfi"] : trapsWaits ? ["mret", "wfi"] : ["mret"];
+  if (mode === 1 && !trapsWaits && delegatesSoftware && random.chance(30)) return supervisorWait;
   return random.chance(40) ? [fence] : [item(random.pick(illegal), {})];
 }
 
@@ -290,14 +291,6 @@ export function privilegedUnit({ random, mode }: Situation): Unit {
 export function illegalUnit({ random }: Situation): Unit {
   for (;;) {
     if (random.chance(25)) return [fixed(random.pick(RESERVED_HALVES))];
-    if (random.chance(60)) {
-      // One bit off what is an instruction.
-      const row = random.pick(ROWS);
-      const flipped = 1 << random.below(32);
-      const near = (((row.match | (random.word() & ~row.mask)) ^ flipped) | 3) >>> 0;
-      if ((row.mask & flipped) !== 0 && decode(near) === undefined && !elsewhere(near)) return [fixed(near)];
-      continue;
-    }
     // QEMU decodes nothing more than this machine in these opcodes either.
     const opcode = random.pick([
       0x03, 0x13, 0x1b, 0x23, 0x33, 0x3b, 0x63, 0x67, 0x73, 0x2f, 0x53, 0x0b, 0x2b, 0x5b, 0x7b,
@@ -306,11 +299,32 @@ export function illegalUnit({ random }: Situation): Unit {
     if (decode(bits) === undefined && !elsewhere(bits)) return [fixed(bits)];
   }
 }
-/** All zeros; c.addi16sp and c.lui of zero; c.addiw, c.lwsp and c.ldsp to x0; c.jr x0; and code points without a row. */
-const RESERVED_HALVES = [0x0000, 0x6101, 0x6281, 0x2001, 0x4002, 0x6002, 0x8002, 0x9c41, 0x9c61, 0x8000];
+/** Every halfword that is neither a 16-bit instruction nor the beginning of a longer one. */
+const RESERVED_HALVES = Array.from({ length: 2 ** 16 }, (_, half) => half).filter(
+  (half) => (half & 3) !== 3 && findCompressed(half) === undefined,
+);
 
 /** What QEMU 7.2 may take for an instruction of an extension that this machine does not have. */
 const elsewhere = (bits: number): boolean => (bits & 0x7f) === 0x73 && ((bits >>> 12) & 7) === 4;
+
+/**
+ * Words that are one bit off an instruction, and no other: those whose number is `rest` modulo `of`.
+ *
+ * @returns A unit each.
+ */
+export function nearMisses(random: Seeded, rest: number, of: number): Unit[] {
+  const units: Unit[] = [];
+  let count = 0;
+  for (const { mask, match } of ROWS) {
+    // The opcode's bits lead to other opcodes.
+    for (let bit = 12; bit < 32; bit++) {
+      if ((mask & (1 << bit)) === 0 || count++ % of !== rest) continue;
+      const bits = ((match | (random.word() & ~mask)) ^ (1 << bit)) >>> 0;
+      if (decode(bits) === undefined && !elsewhere(bits)) units.push([fixed(bits)]);
+    }
+  }
+  return units;
+}
 
 /** Makes an interrupt pending; whether it is taken is the environment's to say. */
 export function interruptUnit({ random, mode, timed }: Situation): Unit {
@@ -348,6 +362,14 @@ export const waitUnit = (): Unit => [
   item("csrrci", { rd: 0, zimm5: 2, imm: numberOf("mip") }),
 ];
 
+const supervisorWait: Unit = [
+  item("csrrci", { rd: 0, zimm5: 2, imm: numberOf("sstatus") }),
+  item("csrrsi", { rd: 0, zimm5: 2, imm: numberOf("sip") }),
+  item("csrrsi", { rd: 0, zimm5: 2, imm: numberOf("sie") }),
+  item("wfi", {}),
+  item("csrrci", { rd: 0, zimm5: 2, imm: numberOf("sip") }),
+];
+
 /** Overwrites the instruction behind it, fences, and runs it. */
 export function rewriteUnit({ random }: Situation): Unit {
   const [base, value] = [random.other(), 0];
@@ -379,8 +401,9 @@ export function protectionUnit(random: Seeded, lock: boolean): Unit {
   const value = random.other();
   let configuration = 0;
   for (let entry = 0; entry < 4; entry++) {
-    const matching = entry === 0 ? random.pick([0, 2, 3, 3]) : random.below(4);
-    let start = PROTECTED + 4 * random.below(PROTECTED_BYTES / 4);
+    const matching = entry > 0 ? random.below(4) : lock ? random.pick([2, 3]) : random.pick([0, 2, 3, 3]);
+    // Close to where accesses go, so that some meet only a part.
+    let start = PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + 4 * random.below(20);
     // A natural alignment is written as trailing ones.
     const size = random.pick([8, 16, 64, 4096]);
     if (matching === 3) start = (start & -size) + size / 2 - 4;

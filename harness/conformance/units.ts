@@ -48,6 +48,10 @@ export interface Situation {
   readonly timed: boolean;
   /** TVM: a supervisor may not fence. */
   readonly trapsFences: boolean;
+  /** TW: a supervisor may not wait. */
+  readonly trapsWaits: boolean;
+  /** Whether a supervisor's software interrupt is its own. */
+  readonly delegatesSoftware: boolean;
   /** SUM and MXR, or undefined once the section may have changed them. */
   readonly status: { readonly sum: boolean; readonly mxr: boolean } | undefined;
 }
@@ -294,7 +298,7 @@ function dataAddress(random: Seeded, size: number): number {
 
 /** An address in the pages under PMP rules. Of an access to two pages, QEMU 7.2 checks all of it when it looks at the first. */
 const protectedAddress = (random: Seeded) =>
-  PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + random.below(4096 - 8);
+  PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + random.below(random.chance(75) ? 96 : 4096 - 8);
 
 /** An offset into a window, and whether the access stays within its page. */
 function windowOffset(random: Seeded, window: Window, stores: boolean): number {
@@ -472,20 +476,27 @@ export function fetchThrough(random: Seeded, window: Window): Unit {
   ];
 }
 
-/** Changes the entry of a window, and fences: only its address, or all. Whoever runs it must reach the tables, and may fence. */
-export function remapUnit({ random, windows }: Situation): Unit {
+/**
+ * Changes the entry of a window, and fences: only its address, or all. A supervisor tries the window before and after, and stores through it.
+ * Whoever runs it must reach the tables, and may fence.
+ */
+export function remapUnit({ random, windows, mode }: Situation): Unit {
   const window = random.pick(windows.filter(({ name }) => name === CHANGING));
   const value = random.other();
   const base = random.other(value);
+  const page = random.other(value, base);
   // Valid, accessed and dirty, with any permissions; now and then invalid. No permission at all makes a pointer of it, which is a flaw there.
   const flags = 0xc0 | (random.below(16) << 1) | (random.chance(85) ? 1 : 0);
-  const all = random.chance(50);
+  const access = (name: string): Item => item(name, { rd: value, rs1: page, rs2: value, imm: STORE_FROM });
+  const tries = (...names: readonly string[]): Item[] => (mode === 1 ? names.map(access) : []);
   return [
+    ...windowBase(page, window, 0),
+    ...tries("lw"),
     ...number(value, ((WINDOW_PAGE / 4096) << 10) | flags),
     ...address(base, () => entryOf(window)),
     item("sd", { rs1: base, rs2: value, imm: 0 }),
-    ...(all ? [] : windowBase(base, window, random.below(2048))),
-    item("sfence.vma", { rs1: all ? 0 : base, rs2: 0 }),
+    item("sfence.vma", { rs1: random.chance(50) ? 0 : page, rs2: 0 }),
+    ...tries("lb", "sw"),
   ];
 }
 

@@ -84,8 +84,9 @@ export async function buildLinuxMini(options: BuildOptions): Promise<LinuxManife
   if (missing !== undefined) throw new RangeError(missing);
   const builds = join(cacheFolder(), "build");
   mkdirSync(builds, { recursive: true });
+  removeLeftovers(builds);
   // Not in the folder for temporary files: unpacked, the sources are 1.6 GB, which often is memory there.
-  const folder = mkdtempSync(join(builds, `${LINUX_MINI}-`));
+  const folder = mkdtempSync(join(builds, `${LINUX_MINI}-${process.pid}-`));
   // Ctrl-C reaches make as well, and what make was doing fails: this process stays to clear up behind it.
   const stay = (): void => options.say("interrupted");
   try {
@@ -106,6 +107,23 @@ export async function buildLinuxMini(options: BuildOptions): Promise<LinuxManife
   } finally {
     process.off("SIGINT", stay);
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds left behind whose process was killed: it can clear up no more, and sources are large. */
+function removeLeftovers(builds: string): void {
+  for (const name of readdirSync(builds)) {
+    const [, owner] = /^linux-mini-(\d+)-/.exec(name) ?? [];
+    if (owner !== undefined && !isRunning(Number(owner))) rmSync(join(builds, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(id: number): boolean {
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    // Anything but "no such process" means that there is one, which is not ours to ask.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 

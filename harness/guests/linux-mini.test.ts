@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../store.ts";
 import { buildLinuxMini, missingForBuild } from "./build-linux-mini.ts";
@@ -82,6 +82,15 @@ fi`);
     );
     expect(said.at(-1)).toBe("interrupted");
     expect(readdirSync(host.path("cache/build"))).toEqual([]);
+  });
+
+  test("removes what a killed build left, and leaves alone what another is at", async () => {
+    toolchain("exit 1");
+    // No process has this number (proc(5), pid_max); this one's parent runs.
+    const [dead, alive] = ["linux-mini-4194305-a", `linux-mini-${process.ppid}-b`];
+    for (const name of [dead, alive]) mkdirSync(host.path(`cache/build/${name}`), { recursive: true });
+    await expect(build()).rejects.toThrow(/the one to configure the kernel ends with 1/);
+    expect(readdirSync(host.path("cache/build"))).toEqual([alive]);
   });
 
   test("names every program that is missing, and the packages that have them", async () => {

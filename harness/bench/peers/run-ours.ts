@@ -87,6 +87,6 @@ const ran =
     ? plain(kernel, tier)
     : mode === "record"
       ? await record(kernel, tier, trace!)
-      : await replay(openRecording(trace!), { sink: { write: () => undefined } });
+      : await replay(openRecording(trace!), { sink: null });
 process.stdout.write(ran.console);
 process.stderr.write(`${ran.instret}\n`);
