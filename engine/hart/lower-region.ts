@@ -7,9 +7,10 @@
  * @module
  */
 import type { Decoded } from "../isa/decode.ts";
-import type { ImmediateField, RegisterField } from "../isa/emit.ts";
+import type { CsrKind, ImmediateField, RegisterField } from "../isa/emit.ts";
 import * as at from "./layout.ts";
 import { type Callees, type Locals, Lowering } from "./lower.ts";
+import { lowerCsr, PLAIN_CSRS } from "./lower-csr.ts";
 import { type Block, type Region, type RegionInstruction, targetOf } from "./region.ts";
 import {
   block,
@@ -147,8 +148,18 @@ class RegionLowering extends Lowering {
       ),
     );
   }
-  override csr(): void {
-    throw new TypeError("Cannot compile a CSR instruction as regions leave it to the interpreter");
+  override csr(kind: CsrKind, source: "register" | "immediate"): void {
+    const { imm, rs1 } = this.#decoded;
+    const [effects, old] = lowerCsr({
+      kind,
+      number: imm & 0xfff,
+      way: PLAIN_CSRS.get(imm & 0xfff) ?? 0,
+      operand: source === "register" ? this.x({ kind: "register", slot: "rs1" }) : i64.const(rs1),
+      temporary: FIRST_TEMPORARY,
+      leave: (nesting) => this.#flow.leave(nesting),
+    });
+    this.body.push(effects);
+    this.setX({ kind: "register", slot: "rd" }, old);
   }
   override system(kind: string): void {
     if (kind !== "fence.i") throw new TypeError(`Cannot compile ${kind} as regions leave it to the interpreter`);

@@ -6,7 +6,7 @@
 import type { CsrKind, ImmediateField, RegisterField } from "../isa/emit.ts";
 import * as at from "./layout.ts";
 import { type Callees, Lowering } from "./lower.ts";
-import { SSTATUS } from "./privileged.ts";
+import { lowerCsr } from "./lower-csr.ts";
 import * as wasm from "./wasm.ts";
 import { type Code, get, i32, i64, set, when } from "./wasm.ts";
 
@@ -92,57 +92,24 @@ export class SlotLowering extends Lowering {
     this.body.push(when(i32.wrapI64(condition), [set(TARGET, target), wasm.br(this.#exits.jump + 1)]));
   }
 
-  /** Plain CSRs are accessed here; the rest, and all that has effects, is TypeScript's. */
   override csr(kind: CsrKind, source: "register" | "immediate"): void {
-    const number = get(ENTRY);
     const rd: RegisterField = { kind: "register", slot: "rd" };
     const rs1: RegisterField = { kind: "register", slot: "rs1" };
-    const leaveTo = (nesting: number) => this.leave(i32.const(at.EXIT_EVALUATE), nesting);
-    const [access, operand, old, next] = [get(CODE), FIRST_TEMPORARY, FIRST_TEMPORARY + 1, FIRST_TEMPORARY + 2];
-    const changed = (from: Code): Code =>
-      kind === "write"
-        ? get(operand)
-        : kind === "set"
-          ? i64.or(from, get(operand))
-          : i64.and(from, i64.xor(get(operand), i64.const(-1)));
-    const place = i32.shl(number, i32.const(3));
-    const status = at.CSRS + 8 * 0x300;
-    const SIE = 2n;
+    const number = get(ENTRY);
     this.body.push(
       set(ENTRY, i32.and(this.#immediate(), i32.const(0xfff))),
       set(CODE, i32.load8U(number, at.CSR_KINDS)),
-      when(
-        i32.or(
-          i32.eqz(access),
-          i32.gtU(i32.and(i32.shrU(number, i32.const(8)), i32.const(3)), i32.load(i32.const(0), at.CSR_MODE)),
-        ),
-        leaveTo(1),
-      ),
-      set(operand, source === "register" ? this.x(rs1) : i64.load8U(get(SLOT), 2)),
-      when(
-        i32.eq(access, i32.const(at.CSR_SSTATUS)),
-        [
-          // FS is merged, and everything but SIE has effects, in TypeScript; so has SIE if an interrupt waits for it.
-          when(i32.load(i32.const(0), at.FLOAT_DIRTY), leaveTo(2)),
-          set(old, i64.and(i64.load(i32.const(0), status), i64.const(SSTATUS.shown))),
-          when(
-            i64.eq(i64.and(get(old), i64.const(0x6000)), i64.const(0x6000)),
-            set(old, i64.or(get(old), i64.const(1n << 63n))),
-          ),
-          set(next, i64.and(i64.xor(changed(get(old)), get(old)), i64.const(SSTATUS.writable))),
-          when(i64.ne(i64.and(get(next), i64.const(~SIE)), i64.const(0)), leaveTo(2)),
-          when(i32.and(i64.eq(get(next), i64.const(SIE)), i32.load(i32.const(0), at.INTERRUPT_READY)), leaveTo(2)),
-          i64.store(i32.const(0), i64.xor(i64.load(i32.const(0), status), get(next)), status),
-        ],
-        [
-          set(old, i64.load(place, at.CSRS)),
-          set(next, changed(get(old))),
-          when(i32.eq(access, i32.const(at.CSR_PC)), set(next, i64.and(get(next), i64.const(-2)))),
-          i64.store(place, get(next), at.CSRS),
-        ],
-      ),
     );
-    this.setX(rd, get(old));
+    const [effects, old] = lowerCsr({
+      kind,
+      number,
+      way: get(CODE),
+      operand: source === "register" ? this.x(rs1) : i64.load8U(get(SLOT), 2),
+      temporary: FIRST_TEMPORARY,
+      leave: (nesting) => this.leave(i32.const(at.EXIT_EVALUATE), nesting),
+    });
+    this.body.push(effects);
+    this.setX(rd, old);
   }
   override system(kind: string): void {
     // Pages with decoded code are write-protected, so fetches see stores at once and fence.i has nothing left to do.

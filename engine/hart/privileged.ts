@@ -15,6 +15,7 @@ import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { Profile } from "../isa/profile.ts";
 import type { Current } from "./current.ts";
 import * as at from "./layout.ts";
+import { PLAIN_CSRS } from "./lower-csr.ts";
 import type { MachineMemory } from "./memory.ts";
 import type { Position } from "./position.ts";
 import { type Root, SV48 } from "./translations.ts";
@@ -79,25 +80,6 @@ for (const { op, effects } of INSTRUCTIONS) {
   access[op] = kind | (effects.csr.source === "immediate" ? IMMEDIATE : 0);
 }
 
-/** What the wasm may do by itself: these hold what is written to them and nothing depends on them. */
-const FAST: readonly (readonly [number, number])[] = [
-  [0x140, at.CSR_PLAIN],
-  [N.sepc, at.CSR_PC],
-  [N.scause, at.CSR_PLAIN],
-  [N.stval, at.CSR_PLAIN],
-  [N.sstatus, at.CSR_SSTATUS],
-  [0x340, at.CSR_PLAIN],
-  [N.mepc, at.CSR_PC],
-  [N.mcause, at.CSR_PLAIN],
-  [N.mtval, at.CSR_PLAIN],
-];
-
-/** What sstatus shows of mstatus, and what of it a write can change. */
-export const SSTATUS = {
-  shown: viewOf("sstatus"),
-  writable: CSRS.find((csr) => csr.name === "sstatus")?.writable ?? 0n,
-};
-
 export class Privileged {
   mode = MACHINE;
   /** Interrupt lines that are asserted from outside: mip bits. */
@@ -132,7 +114,7 @@ export class Privileged {
   constructor(options: { memory: MachineMemory; position: Position; profile: Profile }) {
     this.#memory = options.memory;
     this.#words = new Uint32Array(this.#memory.wasm.buffer, at.CSRS, 2 * 4096);
-    for (const [number, kind] of FAST) this.#memory.u8[at.CSR_KINDS + number] = kind;
+    for (const [number, kind] of PLAIN_CSRS) this.#memory.u8[at.CSR_KINDS + number] = kind;
     this.#position = options.position;
     const { extensions, satpModes, stepsPerTick } = options.profile;
     this.#stepsPerTick = stepsPerTick;

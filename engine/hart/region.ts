@@ -4,10 +4,11 @@
  * @module
  */
 import type { DecodeAt, Decoded } from "../isa/decode.ts";
+import { PLAIN_CSRS } from "./lower-csr.ts";
 import type { MachineMemory } from "./memory.ts";
 
 /** Most instructions in a region: what compiles in a fraction of a millisecond. */
-const MOST = 96;
+const MOST = 256;
 
 export interface RegionInstruction {
   /** Offset in the page, in bytes. */
@@ -32,9 +33,10 @@ export interface Region {
 }
 
 /** Whether compiled code carries the instruction out; what it leaves to the interpreter ends a block. */
-function compilable({ instruction }: Decoded): boolean {
+function compilable({ instruction, imm }: Decoded): boolean {
   const { effects, mnemonic } = instruction;
-  if (effects.csr !== undefined || effects.block !== undefined || mnemonic === "mark") return false;
+  if (effects.csr !== undefined) return PLAIN_CSRS.has(imm & 0xfff);
+  if (effects.block !== undefined || mnemonic === "mark") return false;
   return effects.system === undefined || effects.system === "fence.i";
 }
 

@@ -15,7 +15,8 @@ export class TlbBanks {
   readonly #i32: Int32Array;
   readonly #keys: number[] = Array(at.TLB_BANKS).fill(-1);
   /** Linear addresses of the entries filled since a bank was last empty, so that emptying costs what filling did. */
-  readonly #filled: number[][] = Array.from({ length: at.TLB_BANKS }, () => []);
+  readonly #filled = Array.from({ length: at.TLB_BANKS }, () => new Int32Array(3 * at.TLB_ENTRIES));
+  readonly #counts = new Int32Array(at.TLB_BANKS);
   #victim = 0;
 
   constructor(memory: MachineMemory) {
@@ -43,11 +44,10 @@ export class TlbBanks {
   fill(bank: number, access: number, low: number, high: number, value: number): void {
     const entry = this.address(bank, access) + ((low >>> 8) & ((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES));
     const word = entry >>> 2;
-    const filled = this.#filled[bank]!;
     if (this.#i32[word] === -1) {
       // Single pages forgotten and filled again leave duplicates in the list: do not let it grow without end.
-      if (filled.length >= 3 * at.TLB_ENTRIES) this.#empty(bank);
-      filled.push(entry);
+      if (this.#counts[bank]! >= 3 * at.TLB_ENTRIES) this.#empty(bank);
+      this.#filled[bank]![this.#counts[bank]!++] = entry;
     }
     this.#i32[word] = low & ~4095;
     this.#i32[word + 1] = high;
@@ -56,8 +56,8 @@ export class TlbBanks {
 
   #empty(bank: number): void {
     const filled = this.#filled[bank]!;
-    for (const entry of filled) this.#clear(entry);
-    filled.length = 0;
+    for (let i = this.#counts[bank]! - 1; i >= 0; i--) this.#clear(filled[i]!);
+    this.#counts[bank] = 0;
   }
   #clear(entry: number): void {
     this.#i32[entry >>> 2] = -1;
@@ -72,7 +72,7 @@ export class TlbBanks {
   flushPage(low: number, high: number): void {
     const index = (low >>> 8) & ((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES);
     for (let bank = 0; bank < at.TLB_BANKS; bank++) {
-      if (this.#filled[bank]!.length === 0) continue;
+      if (this.#counts[bank] === 0) continue;
       for (let access = 0; access < 3; access++) {
         const entry = this.address(bank, access) + index;
         if (this.#i32[entry >>> 2] === (low & ~4095) && this.#i32[(entry >>> 2) + 1] === high) this.#clear(entry);
@@ -82,9 +82,13 @@ export class TlbBanks {
 
   /** Forgets all that may be written: after it, every first store to a page is seen by TypeScript again. */
   flushWrites(): void {
-    for (const [bank, filled] of this.#filled.entries()) {
-      const [from, to] = [this.address(bank, WRITE), this.address(bank, WRITE) + at.TLB_BYTES];
-      for (const entry of filled) if (entry >= from && entry < to) this.#clear(entry);
+    for (let bank = 0; bank < at.TLB_BANKS; bank++) {
+      const filled = this.#filled[bank]!;
+      const from = this.address(bank, WRITE);
+      for (let i = this.#counts[bank]! - 1; i >= 0; i--) {
+        const entry = filled[i]!;
+        if (entry >= from && entry < from + at.TLB_BYTES) this.#clear(entry);
+      }
     }
   }
 }

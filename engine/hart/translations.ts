@@ -42,20 +42,37 @@ export function pageOf(root: Root, low: number, high: number): number {
   return (high & 0xffff) * 2 ** 20 + (low >>> 12);
 }
 
-/**
- * Leaves of one satp value, by level: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB, and under Sv48 3 for 512 GiB. Keys are virtual page numbers
- * shifted by 9 bits a level.
- */
-type Space = readonly Map<number, Leaf>[];
-
 /** Shifts a page number right by 9 bits a level. Those of Sv39 are small enough for a shift, which is what is fast. */
 const up = (page: number, level: number): number =>
   page < 2 ** 31 ? page >>> (9 * level) : Math.floor(page / 2 ** (9 * level));
 
+/** Page numbers have 36 bits at most: a key is one, shifted by 9 bits a level, with the level above it. */
+const LEVEL = 2 ** 36;
+const LEVELS = 4;
+/** Slots at first; twice as many whenever half of them are taken. */
+const FIRST_SLOTS = 1024;
+/** In place of a leaf that was dropped. */
+const DROPPED = -1;
+
+/**
+ * One hash table over all address spaces, with open addressing. A slot counts only in the epoch that it was filled in, so that forgetting
+ * everything, which guests do at each change of the address space, costs nothing.
+ */
 export class Translations {
-  readonly #spaces = new Map<number, Space>();
-  #count = 0;
   readonly #cap: number;
+  #epoch = 1;
+  #epochs = new Int32Array(FIRST_SLOTS);
+  #roots = new Float64Array(FIRST_SLOTS);
+  #keys = new Float64Array(FIRST_SLOTS);
+  #leaves = new Float64Array(FIRST_SLOTS);
+  /** Slots filled in this epoch, dropped leaves with them. */
+  #taken = 0;
+  #count = 0;
+  /** Leaves held, by level. */
+  readonly #counts = new Int32Array(LEVELS);
+  /** The address spaces of this epoch, and the one that was put in last. */
+  readonly #spaces = new Set<Root>();
+  #space = -1;
   /** The level of the leaf that {@link lookup} found last. */
   level = 0;
   /** Called when leaves were dropped without the guest asking, so that caches of the set follow. */
@@ -70,16 +87,30 @@ export class Translations {
     return this.#count;
   }
 
+  /** @returns The slot that holds the key, with a leaf or without, or the free one where it would go. */
+  #slot(root: Root, key: number): number {
+    const mask = this.#epochs.length - 1;
+    // Multiplied by odd numbers, all bits of the page and the root reach the upper half.
+    const mixed =
+      Math.imul(key | 0, 0x9e3779b1) ^ Math.imul(root | 0, 0x85ebca6b) ^ (key >= LEVEL ? (key / LEVEL) | 0 : 0);
+    let slot = (mixed ^ (mixed >>> 15)) & mask;
+    while (this.#epochs[slot] === this.#epoch && (this.#keys[slot] !== key || this.#roots[slot] !== root))
+      slot = (slot + 1) & mask;
+    return slot;
+  }
+  #leafAt(slot: number): Leaf {
+    return this.#epochs[slot] === this.#epoch ? this.#leaves[slot]! : DROPPED;
+  }
+
   /**
    * @param page Virtual page number.
    * @returns The leaf that covers the page, or -1. {@link level} says how large it is.
    */
   lookup(root: Root, page: number): Leaf {
-    const space = this.#spaces.get(root);
-    if (space === undefined) return -1;
-    for (let level = 0; level < space.length; level++) {
-      const leaf = space[level]!.get(up(page, level));
-      if (leaf !== undefined) {
+    for (let level = 0; level < LEVELS; level++) {
+      if (this.#counts[level] === 0) continue;
+      const leaf = this.#leafAt(this.#slot(root, level * LEVEL + up(page, level)));
+      if (leaf >= 0) {
         this.level = level;
         return leaf;
       }
@@ -93,30 +124,88 @@ export class Translations {
       this.clear();
       this.onDrop();
     }
-    let space = this.#spaces.get(root);
-    if (space === undefined) {
-      space = Array.from({ length: levelsOf(root) }, () => new Map<number, Leaf>());
-      this.#spaces.set(root, space);
-    }
     let dropped = 0;
-    for (let above = level; above < space.length; above++) if (space[above]!.delete(up(page, above))) dropped++;
-    for (let below = 0; below < level; below++) {
-      for (const key of space[below]!.keys()) {
-        if (up(key, level - below) === up(page, level)) {
-          space[below]!.delete(key);
-          dropped++;
-        }
-      }
+    for (let above = level; above < LEVELS; above++) dropped += this.#drop(root, up(page, above), above);
+    for (let below = 0; below < level; below++) dropped += this.#dropInside(root, up(page, level), level, below);
+    if (2 * this.#taken >= this.#epochs.length) this.#rebuild();
+    const key = level * LEVEL + up(page, level);
+    const slot = this.#slot(root, key);
+    if (this.#epochs[slot] !== this.#epoch) {
+      this.#epochs[slot] = this.#epoch;
+      this.#roots[slot] = root;
+      this.#keys[slot] = key;
+      this.#taken++;
     }
-    space[level]!.set(up(page, level), leaf);
-    this.#count += 1 - dropped;
+    this.#leaves[slot] = leaf;
+    this.#count++;
+    this.#counts[level]!++;
+    if (root !== this.#space) {
+      this.#space = root;
+      this.#spaces.add(root);
+    }
     if (dropped > 0) this.onDrop();
+  }
+
+  /** @param key Page number, shifted. @returns How many leaves that dropped: 1 or 0. */
+  #drop(root: Root, key: number, level: number): number {
+    if (this.#counts[level] === 0) return 0;
+    const slot = this.#slot(root, level * LEVEL + key);
+    if (this.#leafAt(slot) < 0) return 0;
+    this.#leaves[slot] = DROPPED;
+    this.#count--;
+    this.#counts[level]!--;
+    return 1;
+  }
+  /** Drops the leaves of level `below` inside a page of a level above it: one by one, or by looking at all, whichever is less. */
+  #dropInside(root: Root, key: number, level: number, below: number): number {
+    if (this.#counts[below] === 0) return 0;
+    const each = 2 ** (9 * (level - below));
+    let dropped = 0;
+    if (each < this.#epochs.length) {
+      for (let i = 0; i < each; i++) dropped += this.#drop(root, key * each + i, below);
+      return dropped;
+    }
+    for (let slot = 0; slot < this.#epochs.length; slot++) {
+      if (this.#leafAt(slot) < 0 || this.#roots[slot] !== root) continue;
+      const inside = this.#keys[slot]! - below * LEVEL;
+      if (inside >= 0 && inside < LEVEL && up(inside, level - below) === key)
+        dropped += this.#drop(root, inside, below);
+    }
+    return dropped;
+  }
+
+  /** Makes room for more, and leaves out what was dropped. */
+  #rebuild(): void {
+    const [epochs, roots, keys, leaves, epoch] = [this.#epochs, this.#roots, this.#keys, this.#leaves, this.#epoch];
+    const slots = 4 * this.#count > epochs.length ? 2 * epochs.length : epochs.length;
+    this.#epochs = new Int32Array(slots);
+    this.#roots = new Float64Array(slots);
+    this.#keys = new Float64Array(slots);
+    this.#leaves = new Float64Array(slots);
+    this.#taken = this.#count;
+    for (let old = 0; old < epochs.length; old++) {
+      if (epochs[old] !== epoch || leaves[old]! < 0) continue;
+      const slot = this.#slot(roots[old]!, keys[old]!);
+      this.#epochs[slot] = epoch;
+      this.#roots[slot] = roots[old]!;
+      this.#keys[slot] = keys[old]!;
+      this.#leaves[slot] = leaves[old]!;
+    }
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#spaces.clear();
+    this.#taken = 0;
     this.#count = 0;
+    this.#counts.fill(0);
+    if (this.#space !== -1) this.#spaces.clear();
+    this.#space = -1;
+    this.#epoch = (this.#epoch + 1) | 0;
+    // After 2^32 of them an old slot could seem to be of this one.
+    if (this.#epoch === 0) {
+      this.#epochs.fill(0);
+      this.#epoch = 1;
+    }
   }
 
   /**
@@ -127,15 +216,12 @@ export class Translations {
    */
   fence(low: number, high: number): number {
     let largest = -1;
-    for (const [root, space] of this.#spaces) {
+    for (const root of this.#spaces) {
       // "If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect."
       if (!canonical(root, high)) continue;
       const page = pageOf(root, low, high);
-      for (let level = 0; level < space.length; level++) {
-        if (space[level]!.delete(up(page, level))) {
-          this.#count--;
-          largest = Math.max(largest, level);
-        }
+      for (let level = 0; level < LEVELS; level++) {
+        if (this.#drop(root, up(page, level), level) === 1) largest = Math.max(largest, level);
       }
     }
     return largest;
@@ -143,15 +229,14 @@ export class Translations {
 
   /** All leaves in an order of their own, whatever the order of insertion: root, level, page, leaf. For digests and snapshots. */
   entries(): Float64Array {
-    const out = new Float64Array(4 * this.#count);
-    let i = 0;
-    for (const root of [...this.#spaces.keys()].sort((a, b) => a - b)) {
-      for (const [level, leaves] of this.#spaces.get(root)!.entries()) {
-        for (const key of [...leaves.keys()].sort((a, b) => a - b)) {
-          out.set([root, level, key, leaves.get(key)!], i);
-          i += 4;
-        }
-      }
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.#epochs.length && slots.length < this.#count; slot++)
+      if (this.#leafAt(slot) >= 0) slots.push(slot);
+    slots.sort((a, b) => this.#roots[a]! - this.#roots[b]! || this.#keys[a]! - this.#keys[b]!);
+    const out = new Float64Array(4 * slots.length);
+    for (const [i, slot] of slots.entries()) {
+      const level = Math.floor(this.#keys[slot]! / LEVEL);
+      out.set([this.#roots[slot]!, level, this.#keys[slot]! - level * LEVEL, this.#leaves[slot]!], 4 * i);
     }
     return out;
   }
