@@ -60,11 +60,23 @@ function keyOf(root: Root, mode: number, viewer: Viewer): number {
 /** Address spaces whose contexts an owner keeps: they come and go, so beyond this all are forgotten. */
 const MOST = 64;
 
+const LAST = 4;
+
 /** Contexts that an owner has made, by address space and a key of the owner's. */
 export class Contexts {
   readonly #known = new Map<Root, Map<number, Context>>();
+  /** The last ones, by address space and key: a guest goes to and fro between few. */
+  readonly #last: { root: Root; key: number; context: Context }[] = [];
+  #next = 0;
 
   get(root: Root, key: number, make: () => ContextFields): Context {
+    for (const last of this.#last) if (last.key === key && last.root === root) return last.context;
+    const context = this.#find(root, key, make);
+    this.#last[this.#next] = { root, key, context };
+    this.#next = (this.#next + 1) % LAST;
+    return context;
+  }
+  #find(root: Root, key: number, make: () => ContextFields): Context {
     let space = this.#known.get(root);
     if (space === undefined) {
       if (this.#known.size >= MOST) this.#known.clear();

@@ -532,7 +532,7 @@ export class Hart implements Environment {
     const high = u32[(at.EXIT_ADDRESS >>> 2) + 1]!;
     const physical = this.#translate(low, high, access, 1);
     if (physical < 0) return false;
-    const start = physical - (physical % 4096);
+    const start = physical - (low & 4095);
     if (!this.memory.holds(start, 4096)) return false;
     const frame = this.memory.frame(start);
     if (access === ACCESS.store && (this.decoded.holds(frame) || frame === this.#watchedFrame)) return false;

@@ -10,7 +10,7 @@
  * @module
  */
 import type { MachineMemory } from "./memory.ts";
-import { flagsOf, frameOf, type Leaf, leafOf, levelsOf, PTE, type Root, tableOf } from "./translations.ts";
+import { flagsOf, frameOf, type Leaf, leafOf, levelsOf, PAGES_IN, PTE, type Root, tableOf } from "./translations.ts";
 
 export const ACCESS = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof ACCESS)[keyof typeof ACCESS];
@@ -53,7 +53,7 @@ export function updated(leaf: Leaf, access: Access): Leaf {
 /** Where a leaf sends an address. A superpage's low frame bits come from the address. */
 export function physicalOf(leaf: Leaf, level: number, low: number, high: number): number {
   // At most 27 bits of the page number lie inside a page of any level.
-  const within = (((high & 0x7f) << 20) | (low >>> 12)) & (2 ** (9 * level) - 1);
+  const within = (((high & 0x7f) << 20) | (low >>> 12)) & (PAGES_IN[level]! - 1);
   return (frameOf(leaf) + within) * 4096 + (low & 4095);
 }
 
@@ -95,7 +95,7 @@ export function walk(
     if (high >>> 22 !== 0) return PAGE_FAULT;
     const frame = high * 2 ** 22 + (low >>> 10);
     if ((low & (PTE.R | PTE.X)) !== 0) {
-      if (frame % 2 ** (9 * level) !== 0) return PAGE_FAULT;
+      if (level > 0 && frame % PAGES_IN[level]! !== 0) return PAGE_FAULT;
       out.level = level;
       out.entry = physical;
       return leafOf(frame, low & 0xff);

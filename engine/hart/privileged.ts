@@ -153,7 +153,10 @@ export class Privileged {
   get root(): Root {
     const high = this.#words[2 * N.satp + 1]!;
     const mode = high >>> 28;
-    return mode === 0 ? -1 : (mode === 9 ? SV48 : 0) + (high & 0xfff) * 2 ** 32 + this.#words[2 * N.satp]!;
+    if (mode === 0) return -1;
+    const low = this.#words[2 * N.satp]!;
+    // Most tables lie below 2^44 bytes, and whole numbers are quicker.
+    return mode === 8 && (high & 0xfff) === 0 ? low : (mode === 9 ? SV48 : 0) + (high & 0xfff) * 2 ** 32 + low;
   }
   /** Whether the machine sets A and D in page-table entries (menvcfg.ADUE). */
   get updates(): boolean {
@@ -495,7 +498,7 @@ export class Privileged {
     const status = this.#words[2 * N.mstatus]!;
     if (this.mode === MACHINE) return true;
     if (instruction === "mret" || this.mode === USER) return false;
-    return (status & { sret: TSR, wfi: TW, "sfence.vma": TVM }[instruction]) === 0;
+    return (status & (instruction === "sret" ? TSR : instruction === "wfi" ? TW : TVM)) === 0;
   }
 
   /** sret or mret: pops the stack of interrupt enables, and sets the mode and pc. */

@@ -13,7 +13,7 @@ const WRITE = 1;
 
 export class TlbBanks {
   readonly #i32: Int32Array;
-  readonly #keys: number[] = Array(at.TLB_BANKS).fill(-1);
+  readonly #keys = new Float64Array(at.TLB_BANKS).fill(-1);
   /** Linear addresses of the entries filled since a bank was last empty, so that emptying costs what filling did. */
   readonly #filled = Array.from({ length: at.TLB_BANKS }, () => new Int32Array(3 * at.TLB_ENTRIES));
   readonly #counts = new Int32Array(at.TLB_BANKS);
@@ -26,8 +26,7 @@ export class TlbBanks {
 
   /** @param key Of the address space and mode. @returns The bank's number; it may have had to be emptied. */
   select(key: number): number {
-    const known = this.#keys.indexOf(key);
-    if (known >= 0) return known;
+    for (let bank = 0; bank < at.TLB_BANKS; bank++) if (this.#keys[bank] === key) return bank;
     const bank = this.#victim;
     this.#victim = (bank + 1) % at.TLB_BANKS;
     this.#empty(bank);

@@ -16,7 +16,7 @@ export const PTE = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as co
 export type Leaf = number;
 export const leafOf = (frame: number, flags: number): Leaf => frame * 256 + flags;
 export const frameOf = (leaf: Leaf): number => Math.floor(leaf / 256);
-export const flagsOf = (leaf: Leaf): number => leaf % 256;
+export const flagsOf = (leaf: Leaf): number => leaf & 0xff;
 
 /**
  * What translation goes by, in one number that stands for the satp value: the frame number of the root table, plus {@link SV48} where the mode
@@ -25,6 +25,8 @@ export const flagsOf = (leaf: Leaf): number => leaf % 256;
 export type Root = number;
 /** Frame numbers have 44 bits. */
 export const SV48 = 2 ** 44;
+/** 4-KiB pages in a page of each level. */
+export const PAGES_IN: readonly number[] = [1, 2 ** 9, 2 ** 18, 2 ** 27];
 /** Levels of the table: 3 under Sv39, 4 under Sv48. */
 export const levelsOf = (root: Root): 3 | 4 => (root < SV48 ? 3 : 4);
 /** Frame number of the root table. */
@@ -70,8 +72,9 @@ export class Translations {
   #count = 0;
   /** Leaves held, by level. */
   readonly #counts = new Int32Array(LEVELS);
-  /** The address spaces of this epoch, and the one that was put in last. */
-  readonly #spaces = new Set<Root>();
+  /** The address spaces of this epoch, how many they are, and the one that was put in last. Each has a slot of its own too. */
+  #spaces = new Float64Array(8);
+  #spaceCount = 0;
   #space = -1;
   /** The level of the leaf that {@link lookup} found last. */
   level = 0;
@@ -127,23 +130,38 @@ export class Translations {
     let dropped = 0;
     for (let above = level; above < LEVELS; above++) dropped += this.#drop(root, up(page, above), above);
     for (let below = 0; below < level; below++) dropped += this.#dropInside(root, up(page, level), level, below);
-    if (2 * this.#taken >= this.#epochs.length) this.#rebuild();
-    const key = level * LEVEL + up(page, level);
+    // Two are needed at most: for the leaf, and for its address space.
+    if (2 * this.#taken + 2 >= this.#epochs.length) this.#rebuild();
+    this.#leaves[this.#take(root, level * LEVEL + up(page, level))] = leaf;
+    this.#count++;
+    this.#counts[level]!++;
+    if (root !== this.#space) this.#noteSpace(root);
+    if (dropped > 0) this.onDrop();
+  }
+
+  /** @returns The slot that holds the key from now on. */
+  #take(root: Root, key: number): number {
     const slot = this.#slot(root, key);
     if (this.#epochs[slot] !== this.#epoch) {
       this.#epochs[slot] = this.#epoch;
       this.#roots[slot] = root;
       this.#keys[slot] = key;
+      this.#leaves[slot] = DROPPED;
       this.#taken++;
     }
-    this.#leaves[slot] = leaf;
-    this.#count++;
-    this.#counts[level]!++;
-    if (root !== this.#space) {
-      this.#space = root;
-      this.#spaces.add(root);
+    return slot;
+  }
+  #noteSpace(root: Root): void {
+    this.#space = root;
+    const taken = this.#taken;
+    this.#take(root, LEVELS * LEVEL);
+    if (this.#taken === taken) return;
+    if (this.#spaceCount === this.#spaces.length) {
+      const spaces = new Float64Array(2 * this.#spaces.length);
+      spaces.set(this.#spaces);
+      this.#spaces = spaces;
     }
-    if (dropped > 0) this.onDrop();
+    this.#spaces[this.#spaceCount++] = root;
   }
 
   /** @param key Page number, shifted. @returns How many leaves that dropped: 1 or 0. */
@@ -177,19 +195,16 @@ export class Translations {
   /** Makes room for more, and leaves out what was dropped. */
   #rebuild(): void {
     const [epochs, roots, keys, leaves, epoch] = [this.#epochs, this.#roots, this.#keys, this.#leaves, this.#epoch];
-    const slots = 4 * this.#count > epochs.length ? 2 * epochs.length : epochs.length;
+    const kept = this.#count + this.#spaceCount;
+    const slots = 4 * kept > epochs.length ? 2 * epochs.length : epochs.length;
     this.#epochs = new Int32Array(slots);
     this.#roots = new Float64Array(slots);
     this.#keys = new Float64Array(slots);
     this.#leaves = new Float64Array(slots);
-    this.#taken = this.#count;
+    this.#taken = 0;
     for (let old = 0; old < epochs.length; old++) {
-      if (epochs[old] !== epoch || leaves[old]! < 0) continue;
-      const slot = this.#slot(roots[old]!, keys[old]!);
-      this.#epochs[slot] = epoch;
-      this.#roots[slot] = roots[old]!;
-      this.#keys[slot] = keys[old]!;
-      this.#leaves[slot] = leaves[old]!;
+      if (epochs[old] !== epoch || (leaves[old]! < 0 && keys[old]! < LEVELS * LEVEL)) continue;
+      this.#leaves[this.#take(roots[old]!, keys[old]!)] = leaves[old]!;
     }
   }
 
@@ -198,7 +213,7 @@ export class Translations {
     this.#taken = 0;
     this.#count = 0;
     this.#counts.fill(0);
-    if (this.#space !== -1) this.#spaces.clear();
+    this.#spaceCount = 0;
     this.#space = -1;
     this.#epoch = (this.#epoch + 1) | 0;
     // After 2^32 of them an old slot could seem to be of this one.
@@ -216,7 +231,8 @@ export class Translations {
    */
   fence(low: number, high: number): number {
     let largest = -1;
-    for (const root of this.#spaces) {
+    for (let i = 0; i < this.#spaceCount; i++) {
+      const root = this.#spaces[i]!;
       // "If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect."
       if (!canonical(root, high)) continue;
       const page = pageOf(root, low, high);
