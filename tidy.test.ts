@@ -75,7 +75,8 @@ const isModule = ({ path }: Source) => /\.(ts|mjs)$/.test(path) && roomOf(path) 
 const isProduct = (file: Source) => isModule(file) && file.path.endsWith(".ts") && !isTest(file);
 const isCode = ({ path }: Source) => /\.(ts|mjs|c|h|S|sh|ld)$|Makefile$|^\.ci\//.test(path);
 /** Where a run must be the same on every machine and at any time. The rest of harness/ talks to the host. */
-const isReproducible = (file: Source) => isProduct(file) && /^(engine|traces|reports|harness\/costs)\//.test(file.path);
+const isReproducible = (file: Source) =>
+  isProduct(file) && /^(engine|traces|reports|harness\/costs|experiments)\//.test(file.path);
 
 /** A room's place in the order, or -1 for a file that is in none. */
 function roomOf(path: string): number {
@@ -113,7 +114,8 @@ const HOST = new RegExp(
   [
     String.raw`\bMath\.(?!(?:imul|clz32|abs|min|max|floor|ceil|trunc|sign|round|sqrt)\b)\w+`,
     String.raw`(?<!(?:\b2|\d+n) ?)\*\*(?! ?\d+n)`, // A power of two, or of a bigint, is exact.
-    String.raw`\bDate\b\s*[.(]|\bnew Date\b|\bperformance\.|\bprocess\.|\bDeno\b|\bBun\b|\bBuffer\.|\bglobalThis\b`,
+    String.raw`\bMath\b(?!\.)`, // Taken apart, or by a computed name, it could be any function.
+    String.raw`\bDate\b\s*[.([]|\bnew Date\b|[=:] *Date\b|\bperformance\.|\bprocess\.|\bDeno\b|\bBun\b|\bBuffer\.|\bglobalThis\b`,
     String.raw`\blocaleCompare\b|\btoLocale\w*|\bIntl\b|\bcrypto\.|\bnavigator\.|\bfetch\(|\brequire\(`,
     String.raw`\bset(?:Timeout|Interval|Immediate)\b|\bWeakRef\b|\bFinalizationRegistry\b|\bimport\.meta\b`,
     String.raw`(?<![.\w#])console\.(?:log|error|warn|info|debug)\b`,
@@ -202,13 +204,24 @@ const RULES: readonly Rule[] = [
   {
     name: "what must be reproducible asks nothing of the host, and no maths that engines round differently",
     of: isReproducible,
-    complaints: (file) => found(file.path, file.code, HOST),
+    complaints: (file) => [
+      ...found(file.path, file.code, HOST),
+      ...imports(file)
+        .filter((specifier) => specifier.startsWith("node:"))
+        .map((specifier) => `${file.path} imports ${specifier}`),
+    ],
     planted: [
       ["engine/hart/clock.ts", "const now = Date.now();"],
       ["engine/hart/clock.ts", "const now = performance.now();"],
       ["engine/hart/float.ts", "return Math.log2(x);"],
       ["harness/costs/model.ts", "return Math.random();"],
       ["harness/costs/model.ts", "return base ** exponent;"],
+      ["harness/costs/model.ts", "const { random } = Math;"],
+      ["harness/costs/model.ts", 'return Math["random"]();'],
+      ["harness/costs/model.ts", 'import { hrtime } from "node:process";'],
+      ["harness/costs/in-order.ts", "const clock = Date;"],
+      ["reports/timeline.ts", "return Math.pow(base, exponent);"],
+      ["experiments/boot.ts", "const seed = Math.random();"],
       ["reports/table.ts", "rows.sort((a, b) => a.name.localeCompare(b.name));"],
       ["reports/table.ts", "return value.toLocaleString();"],
       ["traces/writer.ts", "const level = process.env.LEVEL;"],

@@ -13,14 +13,17 @@ export type { Tier } from "./hart/hart.ts";
 export { PTE } from "./hart/translations.ts";
 export { type Assembly, assemble } from "./isa/assemble.ts";
 export { COMPRESSED_PATTERNS, type CompressedPattern, findCompressed } from "./isa/compressed.ts";
-export { CSRS, type Csr, csrByName, csrByNumber } from "./isa/csr.ts";
+export { CSRS, type Csr, csrByName, csrByNumber, csrsOf } from "./isa/csr.ts";
 export { type Decoded, decode, decodeAt } from "./isa/decode.ts";
 export { disassemble } from "./isa/disassemble.ts";
 export { type EncodeOperands, encode } from "./isa/encode.ts";
+export { evaluate } from "./isa/expression.ts";
 export { findInstruction, INSTRUCTIONS, type Instruction } from "./isa/instructions.ts";
 export {
   extended,
   leakNames,
+  leakyMin,
+  leakySilent,
   leakyX86,
   PROFILES,
   type Profile,
@@ -29,13 +32,27 @@ export {
   sv48,
   svadu,
 } from "./isa/profile.ts";
+export { expandPseudo, PSEUDO_MNEMONICS } from "./isa/pseudo.ts";
+export { registerNumber } from "./isa/registers.ts";
+export {
+  readSites,
+  SITE_CLASSES,
+  SITE_RECORD,
+  SITE_SECTION,
+  SITE_TREATMENTS,
+  type Site,
+  type SiteClass,
+  type SiteTreatment,
+  siteClassOf,
+} from "./isa/sites.ts";
 export type { Digest } from "./machine/digest.ts";
 export { ImageError, symbolsOf } from "./machine/image.ts";
-export { Machine, type MachineStop } from "./machine/machine.ts";
+export { Machine, type MachineStop, type Observer, type UserMoment } from "./machine/machine.ts";
 export type { End } from "./machine/platform.ts";
 export { full } from "./techniques/full.ts";
 export { native } from "./techniques/native.ts";
-export { rewritingTrap } from "./techniques/rewriting.ts";
+export { para } from "./techniques/para.ts";
+export { rewritingInline, rewritingTrap } from "./techniques/rewriting.ts";
 export { unexpected } from "./techniques/unexpected.ts";
 export type { Exit, ExitReason } from "./vmm/exit.ts";
 export type { ExitHandlers, Mechanisms, Requirement, Technique, TechniqueContext, Verdict } from "./vmm/technique.ts";

@@ -90,6 +90,8 @@ export interface FirstDifference {
   readonly event: number | null;
   readonly step: number | null;
   readonly message: string;
+  /** The first sensitive instruction of the kernel that ran without a trap before that, on a profile that leaks; absent where none did. */
+  readonly silent?: SilentInstruction;
 }
 
 /** Whether a run is the recorded run, as far as was promised (T18 to T20). */
@@ -97,6 +99,42 @@ export interface Identity {
   readonly level: "exact" | "observable";
   readonly equal: boolean;
   readonly firstDifference: FirstDifference | null;
+}
+
+/**
+ * Popek and Goldberg's classes. `privileged`: user mode always traps where a mode above does not. Of what does not always trap there,
+ * `control-sensitive` changes what later instructions may do, `behaviour-sensitive` shows or changes what is not the user's, and
+ * `innocuous` does neither.
+ */
+export const INSTRUCTION_CLASSES = ["privileged", "control-sensitive", "behaviour-sensitive", "innocuous"] as const;
+export type InstructionClass = (typeof INSTRUCTION_CLASSES)[number];
+
+/** A sensitive instruction that ran in user mode without a trap, and where. */
+export interface SilentInstruction {
+  readonly step: number;
+  /** In hexadecimal. */
+  readonly pc: string;
+  readonly instruction: string;
+}
+
+/** What an audit found of one profile, and what full virtualization made of a guest there. */
+export interface ProfileAudit {
+  readonly profile: string;
+  readonly verdict: "virtualizable" | "not-virtualizable";
+  /** How many instructions and CSR accesses were observed to be of each class. */
+  readonly classes: Readonly<Record<InstructionClass, number>>;
+  /** Those that are sensitive and not privileged. */
+  readonly violators: readonly {
+    readonly mnemonic: string;
+    readonly csr: string | null;
+    readonly class: InstructionClass;
+  }[];
+  /** Rows of another class than predicted. */
+  readonly disagreements: number;
+  /** Litmus guests, one for each way in which a violator is silent; null where none were asked for. */
+  readonly litmus: { readonly detected: number; readonly total: number } | null;
+  /** The guest under `full`, whether it is sound there or not; null where none was run. */
+  readonly run: Identity | null;
 }
 
 /** One run of a comparison; the first ten fields and `cycles`, `exits`, `identity` are those of `trapline run --json`. */
@@ -163,4 +201,6 @@ export interface Comparison {
   readonly costModel: PricedModel;
   readonly runs: readonly RunSummary[];
   readonly caveats: readonly Caveat[];
+  /** Profiles that the experiment had audited; absent where it had none. */
+  readonly audits?: readonly ProfileAudit[];
 }

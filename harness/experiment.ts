@@ -41,6 +41,11 @@ export interface ExperimentOptions {
   readonly unsound?: readonly Technique[];
   /** The machine's profile; `strict` where it is left out. */
   readonly profile?: Profile;
+  /**
+   * Profiles to audit besides, each with its litmus guests and the experiment's own guest under `full`. A row of another class than predicted,
+   * a litmus that sees nothing, or a verdict that the guest's run belies fails the experiment.
+   */
+  readonly audit?: readonly Profile[];
   /** The first model prices the reports. */
   readonly costs: readonly CostModel[];
   /** Name of the mark whose laps are compared; whole runs where it is left out. */

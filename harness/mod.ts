@@ -7,7 +7,21 @@
  * @module
  */
 
-export { full, leakyX86, native, type Profile, rewritingTrap, type Technique } from "../engine/mod.ts";
+export {
+  full,
+  leakyMin,
+  leakySilent,
+  leakyX86,
+  native,
+  PROFILES,
+  type Profile,
+  para,
+  rewritingInline,
+  rewritingTrap,
+  type Technique,
+} from "../engine/mod.ts";
+export { type Audit, type AuditedInstruction, audit } from "./audit/audit.ts";
+export { type Litmus, runLitmus } from "./audit/litmus.ts";
 export { type ComparedRun, type CompareOptions, compare } from "./compare.ts";
 export * from "./comparison.ts";
 export { type ConsoleInput, LiveInput, type Moment, NO_INPUT, RecordedInput, ScriptedInput } from "./console-input.ts";

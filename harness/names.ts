@@ -4,9 +4,19 @@
  * @module
  */
 
-import { full, native, PROFILES, type Profile, profileByName, rewritingTrap, type Technique } from "../engine/mod.ts";
+import {
+  full,
+  native,
+  PROFILES,
+  type Profile,
+  para,
+  profileByName,
+  rewritingInline,
+  rewritingTrap,
+  type Technique,
+} from "../engine/mod.ts";
 
-const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap];
+const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap, rewritingInline, para];
 
 /** A technique as flags name it: `full`, `rewriting:trap`. */
 const flagOf = ({ name, variant = "" }: Technique): string => (variant === "" ? name : `${name}:${variant}`);

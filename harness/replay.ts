@@ -1,5 +1,6 @@
 /**
- * Runs a recording again, under any technique, and compares the two guest streams event by event as they go.
+ * Runs a recording again, under any technique, and compares the two guest streams event by event as they go. A technique that needs a port
+ * of the guest runs that, and is compared by what users observe (`ported.ts`).
  *
  * The recording gives the machine, the inputs and the budget; where to checkpoint follows from the run itself (`drive.ts`). Nothing
  * else of the recording reaches the replayed machine, so that equal streams are two computations that agree (T22).
@@ -7,7 +8,7 @@
  * @module
  */
 
-import { type Event, native, type Technique } from "../engine/mod.ts";
+import { type Event, leakNames, native, type Technique } from "../engine/mod.ts";
 import {
   type Difference,
   formatDifference,
@@ -23,8 +24,12 @@ import { unpackConsoleMarks } from "./console-marks.ts";
 import { DivergenceError } from "./divergence.ts";
 import { drive, type Tamper } from "./drive.ts";
 import type { Guest } from "./guests/mod.ts";
+import { profileNamed } from "./names.ts";
+import type { Observation } from "./observable.ts";
+import { portFor, replayPorted } from "./ported.ts";
 import { MemorySink, type RunResult, resultOf } from "./record.ts";
 import { setUpAgain, storeOfGuest } from "./setup.ts";
+import { SilenceWatch, withSilence } from "./silence.ts";
 import type { ImageStore } from "./store.ts";
 
 /** A recorded run with the images that it started from. A `Tape` is one. */
@@ -47,6 +52,8 @@ export interface ReplayOptions {
   readonly onProgress?: (step: number) => void;
   /** For tests: a change behind the guest's back, which must be noticed. */
   readonly tamper?: Tamper;
+  /** Watches what the guest's users observe. */
+  readonly observation?: Observation;
 }
 
 /** A replayed run that is equal to its recording. */
@@ -74,8 +81,11 @@ export interface Replay extends RunResult {
 export async function replay(recording: Recording, options: ReplayOptions = {}): Promise<Replay> {
   const technique = options.technique ?? native;
   const recorded = recording.trace();
+  const port = portFor(recorded.header.guest, technique);
+  if (port !== undefined) return replayPorted(recording, port, technique, options);
   const store = options.guest === undefined ? recording.store : await storeOfGuest(options.guest);
   const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);
+  options.observation?.attach(machine);
   const names = namesOf(recorded, technique.name, options.files);
   const memory = options.sink === undefined ? new MemorySink() : undefined;
   const sink = memory ?? options.sink ?? null;
@@ -85,6 +95,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   // A person's leave ends a run as freely as a person's typing goes on with it: both are inputs.
   const input = new RecordedInput(inputs, end?.reason === "left" ? end.step : undefined);
   const comparer = new GuestStreamComparer(recorded.batches({ stream: "guest" }));
+  const watch = leakNames(profileNamed(recorded.header.profile)).length > 0 ? new SilenceWatch() : undefined;
   const guestEvents = recorded.state === "prefix" ? recorded.index.guestEvents : Number.POSITIVE_INFINITY;
 
   const ending = await drive(machine, {
@@ -94,6 +105,8 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
     consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
       writer?.append(batch);
+      watch?.feed(batch);
+      options.observation?.feed(batch);
       // Behind the end of a recording that was cut short, one more event is no difference: the rest is not known.
       return comparer.feed(batch) === undefined && comparer.events < guestEvents;
     },
@@ -106,7 +119,10 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const compared = comparer.finish();
   const result = resultOf(machine, ending ?? { reason: cut ? "cut" : "diverged", code: 0 });
   if (!compared.equal && !cut)
-    throw new DivergenceError(differenceOf(compared, names, inputProblem(inputs.length, compared)), result);
+    throw new DivergenceError(
+      withSilence(differenceOf(compared, names, inputProblem(inputs.length, compared)), watch?.found),
+      result,
+    );
   const trace = (): Trace => {
     if (memory !== undefined) return readTrace(memory.bytes());
     throw new RangeError(

@@ -9,8 +9,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { native, type Technique } from "../engine/mod.ts";
+import { auditProfile, beliedBy } from "./audit/audit-profile.ts";
 import { type ComparedRun, compare } from "./compare.ts";
-import type { Comparison, Identity } from "./comparison.ts";
+import type { Comparison, Identity, ProfileAudit } from "./comparison.ts";
 import type { Overrides } from "./costs/model.ts";
 import { techniqueLabel } from "./experiment.ts";
 import { reasonOf, writeWhole } from "./files.ts";
@@ -48,6 +49,8 @@ export interface ExperimentResult {
   readonly recorded: Pick<Tape, "ending" | "steps" | "instret" | "unfinished">;
   /** Differences, in the order of the runs; empty where every run is the recorded one. Those that the experiment expects are left out. */
   readonly differences: readonly Identity[];
+  /** What is wrong with its audits, in words; empty where all that was observed agrees with what was predicted. */
+  readonly belied: readonly string[];
   /** Techniques that the experiment calls unsound, and whose runs are the recorded one all the same. */
   readonly undetected: readonly string[];
 }
@@ -99,7 +102,12 @@ export async function runExperiment(
     })),
   ];
   const measure = options.measure ?? measureFor(guest, experiment.measure);
-  const comparison = compare({
+  const audits: ProfileAudit[] = [];
+  for (const profile of experiment.audit ?? []) {
+    onProgress(`auditing ${profile.name}`, 0);
+    audits.push(await auditProfile(profile.name, guest));
+  }
+  const compared = compare({
     experiment: name,
     question: experiment.question,
     measure,
@@ -108,6 +116,7 @@ export async function runExperiment(
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
     ...(measure === null ? {} : { sample: { mark: measure, laps: SAMPLED_LAPS } }),
   });
+  const comparison: Comparison = audits.length === 0 ? compared : { ...compared, audits };
   writeWhole(join(folder, COMPARISON_FILE), `${JSON.stringify(comparison, null, 2)}\n`);
   // What the experiment says of its own techniques holds for its own profile.
   const doomed = (at: number) =>
@@ -116,6 +125,7 @@ export async function runExperiment(
   return {
     comparison,
     recorded,
+    belied: audits.flatMap(beliedBy),
     differences: identities.filter(({ equal }, at) => !equal && !doomed(at)),
     undetected: jobs.filter((_, at) => identities[at]!.equal && doomed(at)).map((job) => job.label),
   };

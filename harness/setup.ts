@@ -124,6 +124,29 @@ export function setUpAgain(
   };
 }
 
+/**
+ * Makes the machine of a recording with another binary in place of the recorded kernel. All else is the recording's: disk, memory, clock.
+ *
+ * @throws {RangeError} If the recording's disk is missing, or this machine has other devices.
+ */
+export async function setUpPort(
+  header: TraceHeader,
+  store: ImageStore,
+  guest: Guest,
+  technique: Technique,
+  unsound: boolean | undefined = false,
+): Promise<Setup> {
+  const { kernel } = await guest.load();
+  store.put(kernel);
+  const images = header.images.map((image) =>
+    image.role === "kernel"
+      ? { role: image.role, name: guest.name, sha256: sha256(kernel), sizeBytes: kernel.length }
+      : image,
+  );
+  const ported = { ...header, images, guest: guest.binary ?? sha256(kernel) };
+  return setUpAgain({ ...ported, settings: { ...header.settings, name: guest.name } }, store, technique, unsound);
+}
+
 /** What a guest's images are to a replay that loads them itself: a store that knows these alone. */
 export async function storeOfGuest(guest: Guest): Promise<ImageStore> {
   const images = await guest.load();

@@ -30,7 +30,7 @@ export async function verify(recording: Recording, options: ReplayOptions = {}):
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error;
     return {
-      identity: { level: "exact", equal: false, firstDifference: error.difference },
+      identity: { level: error.level, equal: false, firstDifference: error.difference },
       run: error.reached,
       complete: true,
     };

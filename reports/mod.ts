@@ -7,6 +7,7 @@
  * @module
  */
 export { answer, defaultBaseline } from "./answer.ts";
+export { costPerExit } from "./cost-per-exit.ts";
 export { escapeText, visible } from "./escape.ts";
 export { exitsByReason } from "./exits-by-reason.ts";
 export { markdown } from "./markdown.ts";
@@ -16,3 +17,4 @@ export type { Artifact, Report } from "./report.ts";
 export { costPerMark, slowdown } from "./slowdown.ts";
 export type { Cell, Column, Table } from "./table.ts";
 export { timeline } from "./timeline.ts";
+export { virtualizability, virtualizabilityOf } from "./virtualizability.ts";

@@ -71,6 +71,10 @@ const LINES: readonly (readonly [Event, string])[] = [
   [{ ...stamp, kind: "device.path", device: "uart", path: "emulated" }, "device.path  uart  emulated"],
   [{ ...stamp, kind: "patch", page: 0x8020_1000n, sites: 12 }, "patch  page 0x80201000  12 sites"],
   [{ ...stamp, kind: "leak", mode: 1, pc: 0x1044n, bits: 0x1000_2573 }, "leak  in S  pc 0x1044  bits 0x10002573"],
+  [
+    { ...stamp, kind: "hypercall", call: 10, a0: 0x8020_0000n, a1: 5n, a2: 0n, error: 0n, value: 5n },
+    "hypercall  call 10  a0 0x80200000  a1 0x5  a2 0x0  error 0x0  value 0x5",
+  ],
 ];
 
 describe("an event in words", () => {

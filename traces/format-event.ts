@@ -108,6 +108,8 @@ const DETAILS: Fold<string> = {
   "device.path": ({ device, path }) => `${device}  ${path}`,
   patch: ({ page, sites }) => `page ${hex(page)}  ${sites} sites`,
   leak: (leak) => `in ${mode(leak.mode)}  pc ${hex(leak.pc)}  bits ${hex(leak.bits)}`,
+  hypercall: (made) =>
+    `call ${made.call}  a0 ${hex(made.a0)}  a1 ${hex(made.a1)}  a2 ${hex(made.a2)}  error ${hex(made.error)}  value ${hex(made.value)}`,
 };
 
 /** An event in one line: `guest.trap  ecall from U  pc 0x10a3c  value 0x0  U to S  at step 1,204,331`. */

@@ -87,8 +87,8 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
   platform.console = uart;
   for (const [index, slot] of board.virtio.entries()) {
     const name = `virtio${index}`;
-    const backend =
-      index === 0 && options.disk !== undefined ? { backend: new VirtioBlock({ image: options.disk }) } : {};
+    const block = index === 0 && options.disk !== undefined ? new VirtioBlock({ image: options.disk }) : undefined;
+    if (block !== undefined) platform.disk = block.disk;
     attach(
       slot.address,
       clocked(
@@ -98,7 +98,7 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
             line: plic.source(slot.interrupt),
             clock,
             memory: platform.deviceMemory(name),
-            ...backend,
+            ...(block === undefined ? {} : { backend: block }),
           }),
       ),
     );

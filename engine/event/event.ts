@@ -50,7 +50,7 @@ export const EVENTS = {
 
   /** The guest left deprivileged execution. Exactly one `vmm.resume` follows before the next `vmm.exit`. */
   "vmm.exit": { stream: "machine", fields: { reason: "name", pc: "u64", bits: "u32" } },
-  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch. */
+  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch, call, table-entry. */
   "vmm.work": { stream: "machine", fields: { work: "name", count: "u32" } },
   /** The VMM made the guest take a trap (bit 31 of `cause`: an interrupt). */
   "vmm.inject": { stream: "machine", fields: { cause: "u32", pc: "u64" } },
@@ -66,6 +66,11 @@ export const EVENTS = {
   patch: { stream: "machine", fields: { page: "u64", sites: "u32" } },
   /** A sensitive instruction ran in real user mode without a trap, as the machine's profile lets it; `mode` is the guest's. */
   leak: { stream: "machine", fields: { mode: "u32", pc: "u64", bits: "u32" } },
+  /** A hypercall of a ported guest, answered: a step, as an SBI call is. `call` is its number in docs/hypercalls.md; the answer is a0 and a1. */
+  hypercall: {
+    stream: "machine",
+    fields: { call: "u32", a0: "u64", a1: "u64", a2: "u64", error: "u64", value: "u64" },
+  },
 } as const satisfies Record<string, EventRow>;
 
 export type EventKind = keyof typeof EVENTS;

@@ -39,6 +39,8 @@ export class DecodeCache {
   #used = 0;
   readonly #free: number[] = [];
   readonly #framed = new Set<number>();
+  /** Weights that are neither the row's nor the frame's, by physical address. */
+  readonly #weights = new Map<number, 0 | 1>();
   /** 1 for each pool page with compiled regions. */
   readonly #compiled = new Uint8Array(at.DECODE_POOL_PAGES);
   /** Called when slots that a fetch TLB may point at are gone. */
@@ -88,10 +90,28 @@ export class DecodeCache {
 
   /**
    * Makes a frame's instructions weigh nothing, with no step boundary before any of them (T4): code of the VMM's own that guests run.
+   *
+   * @param isFramed False takes it back.
    */
-  frame(frame: number): void {
-    this.#framed.add(frame);
+  frame(frame: number, isFramed = true): void {
+    if (isFramed) this.#framed.add(frame);
+    else this.#framed.delete(frame);
     this.release(frame);
+  }
+
+  /**
+   * Gives the instruction at a physical address a weight of its own (T4): 0 to the jump of a site, 1 to the last instruction of its stub.
+   *
+   * @param weight Undefined takes it back.
+   */
+  weigh(physical: number, weight: 0 | 1 | undefined): void {
+    if (weight === undefined) this.#weights.delete(physical);
+    else this.#weights.set(physical, weight);
+  }
+  /** What the instruction at a physical address counts, its row's weight being `weight`. */
+  weightAt(physical: number, weight: 0 | 1): 0 | 1 {
+    if (this.#weights.size === 0 && this.#framed.size === 0) return weight;
+    return this.#weights.get(physical) ?? (this.#framed.has(this.#memory.frame(physical)) ? 0 : weight);
   }
 
   /** Forgets all decoded code. */
@@ -188,7 +208,7 @@ export class DecodeCache {
   /** The op of the table that a slot stands for, whatever of the engine's own is in its place. */
   trueOp(slot: number): number {
     const op = this.#memory.u8[slot]!;
-    if (op !== at.OP_FRAMED && op !== at.OP_REGION && op !== at.OP_WATCHED) return op;
+    if (op !== at.OP_FRAMED && op !== at.OP_REGION && op !== at.OP_WATCHED && op !== at.OP_WEIGHTLESS) return op;
     const start = at.DECODE_POOL + this.#pageAt(slot) * at.DECODED_PAGE_BYTES;
     return this.#memory.u8[start + at.TRUE_OPS + ((slot - start) >>> 3)]!;
   }
@@ -198,6 +218,10 @@ export class DecodeCache {
     const length = this.#fill(slot, physical);
     if (this.#watches.any && this.mayWatch(physical)) this.#hide(slot, at.OP_WATCHED);
     return length;
+  }
+  /** Whether the instruction at a physical address has a weight of its own, so that no region may hold it. */
+  isWeighed(physical: number): boolean {
+    return this.#weights.has(physical);
   }
   /** Whether the guest's instruction at a physical address may be watched: not the VMM's own code. */
   mayWatch(physical: number): boolean {
@@ -222,7 +246,8 @@ export class DecodeCache {
     u8[slot + 2] = rs1;
     u8[slot + 3] = rs2;
     i32[(slot + 4) >>> 2] = (slotImmediate(decoded) << 8) | (decoded.length * 4);
-    if (this.#framed.has(this.#memory.frame(physical)) && instruction.weight > 0) this.#hide(slot, at.OP_FRAMED);
+    if (instruction.weight > 0 && this.weightAt(physical, instruction.weight) === 0)
+      this.#hide(slot, this.#framed.has(this.#memory.frame(physical)) ? at.OP_FRAMED : at.OP_WEIGHTLESS);
     return instruction.effects.jumps ? 0 : decoded.length;
   }
 }

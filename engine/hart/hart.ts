@@ -344,24 +344,25 @@ export class Hart implements Environment {
       case KIND_MARK:
         return STOP.mark;
       default:
-        return this.#evaluateCurrent();
+        return this.#evaluateCurrent(this.decoded.physicalOf(this.memory.u32[at.EXIT_SLOT >>> 2]!));
     }
   }
   #evaluateSlot(): Stop {
     this.#readSlot();
-    return this.#evaluateCurrent();
+    return this.#evaluateCurrent(this.decoded.physicalOf(this.memory.u32[at.EXIT_SLOT >>> 2]!));
   }
   /** Carries out the instruction of a stop by its semantics, for an owner that has seen that it may. */
   evaluate(): Stop {
-    return this.#evaluateCurrent();
+    return this.#evaluateCurrent(-1);
   }
-  #evaluateCurrent(): Stop {
+  #evaluateCurrent(physical: number): Stop {
     const { bits } = this.current;
     const decoded = this.decoded.decodeAt(bits & 0xffff, bits >>> 16);
-    return decoded === undefined ? this.#illegal() : this.#evaluate(decoded);
+    return decoded === undefined ? this.#illegal() : this.#evaluate(decoded, physical);
   }
-  /** @returns `STOP.budget` where the instruction completed and the run goes on. */
-  #evaluate(decoded: Decoded): Stop {
+  /** @param physical Where it lies, or -1. @returns `STOP.budget` where the instruction completed and the run goes on. */
+  #evaluate(decoded: Decoded, physical: number): Stop {
+    const { weight } = decoded.instruction;
     this.#access.deviceAnswered = false;
     try {
       this.pc = this.#evaluator.run(decoded, this.current.bits, this.pc);
@@ -369,7 +370,7 @@ export class Hart implements Environment {
       if (!(trap instanceof Trap)) throw trap;
       return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
     }
-    this.position.retire(decoded.instruction.weight);
+    this.position.retire(physical < 0 ? weight : this.decoded.weightAt(physical, weight));
     return this.#access.deviceAnswered ? STOP.device : STOP.budget;
   }
 
@@ -383,7 +384,7 @@ export class Hart implements Environment {
     };
     try {
       const low = half(pc);
-      return this.#single(low, half(BigInt.asUintN(64, pc + 2n)));
+      return this.#single(low, half(BigInt.asUintN(64, pc + 2n)), -1);
     } catch (trap) {
       if (!(trap instanceof Trap)) throw trap;
       return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
@@ -410,7 +411,7 @@ export class Hart implements Environment {
   }
 
   /** Carries out one instruction from its halves, or stops for what its owner must decide. */
-  #single(low: number, high: number): Stop {
+  #single(low: number, high: number, physical: number): Stop {
     const decoded = this.decode(low, high);
     if (decoded === undefined) return this.#illegal();
     switch (KIND_OF_OP[this.current.op]) {
@@ -421,7 +422,7 @@ export class Hart implements Environment {
       case KIND_MARK:
         return STOP.mark;
       default:
-        return this.#evaluate(decoded);
+        return this.#evaluate(decoded, physical);
     }
   }
 
@@ -444,7 +445,7 @@ export class Hart implements Environment {
       }
       const stop = straddles
         ? this.#straddle()
-        : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0);
+        : this.#single(low, wide ? Number(this.memory.read(physical + 2, 2)) : 0, physical);
       if (stop !== STOP.budget) return stop;
       remaining -= this.position.step - before;
     }

@@ -76,7 +76,8 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
       return exit(at.EXIT_DECODE);
     case at.OP_PAGE_END:
       return [undo, set(TARGET, i64.add(get(PAGE_PC), i64.const(4096))), br(depth.lookup)];
-    case at.OP_FRAMED: {
+    case at.OP_FRAMED:
+    case at.OP_WEIGHTLESS: {
       // The true op's byte lies at the slot's index behind the page's slots.
       return [undo, set(OP, i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS)), br(depth.again)];
     }
@@ -156,6 +157,7 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
     at.OP_ILLEGAL,
     at.OP_STRADDLE,
     at.OP_FRAMED,
+    at.OP_WEIGHTLESS,
     at.OP_PAGE_END,
     at.OP_WATCHED,
     ...(threshold > 0 ? [at.OP_REGION] : []),
@@ -175,7 +177,13 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
     i32.add(get(SLOT_BASE), i32.shl(i32.and(i32.wrapI64(address), i32.const(0xffe)), i32.const(2)));
   const restart: Code = [
     // Not begun, so give back what the dispatch took; a frame has given it back already.
-    when(i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_FRAMED)), set(BUDGET, i32.add(get(BUDGET), i32.const(1)))),
+    when(
+      i32.and(
+        i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_FRAMED)),
+        i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_WEIGHTLESS)),
+      ),
+      set(BUDGET, i32.add(get(BUDGET), i32.const(1))),
+    ),
     i64.store(i32.const(0), pcHere, at.PC),
     i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),
     br(3), // $exit

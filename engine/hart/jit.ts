@@ -105,7 +105,13 @@ export class Jit {
       const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
       const region = findRegion(this.#memory, this.#decoded.decodeAt, physicalOf(0), physical % 4096, (offset) => {
         const other = slotOf(offset);
-        return taken.has(other) || this.#decoded.isEntry(other) || this.#decoded.mayWatch(physicalOf(offset));
+        const place = physicalOf(offset);
+        return (
+          taken.has(other) ||
+          this.#decoded.isEntry(other) ||
+          this.#decoded.mayWatch(place) ||
+          this.#decoded.isWeighed(place)
+        );
       });
       if (region === undefined) continue;
       for (const [block, { offset, entry }] of region.blocks.entries()) {

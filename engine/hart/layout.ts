@@ -90,6 +90,9 @@ export const OP_REGION = 251;
 /** The address may be watched; the true op stands in {@link TRUE_OPS}. */
 export const OP_WATCHED = 250;
 
+/** Weight 0, though its row's is 1: the jump of a site whose stub carries the weight (T4); the true op stands in {@link TRUE_OPS}. */
+export const OP_WEIGHTLESS = 249;
+
 /** Why `run` returned. */
 export const EXIT_BUDGET = 0;
 export const EXIT_FETCH = 1;

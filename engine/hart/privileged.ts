@@ -40,7 +40,7 @@ export const MPIE = 1 << 7;
 export const SPP = 1 << 8;
 const MPP_SHIFT = 11;
 const MPP = 3 << MPP_SHIFT;
-const FS = 3 << 13;
+export const FS = 3 << 13;
 const MPRV = 1 << 17;
 export const SUM = 1 << 18;
 export const MXR = 1 << 19;
@@ -92,6 +92,9 @@ export class Privileged {
   /** Called after a PMP register changed. */
   onProtection: () => void = () => {};
 
+  /** Called before a trap is entered, and after a return: for whoever watches a guest from outside. */
+  onTrap: ((cause: number, isInterrupt: boolean) => void) | undefined;
+  onReturn: (() => void) | undefined;
   /** Called after what stimecmp has to say may have changed. */
   onCompare: () => void = () => {};
 
@@ -465,6 +468,7 @@ export class Privileged {
    * @param cause Without the interrupt bit.
    */
   enter(cause: number, isInterrupt: boolean, valueLow: number, valueHigh: number): void {
+    this.onTrap?.(cause, isInterrupt);
     const words = this.#words;
     const { u32 } = this.#memory;
     const pcWord = at.PC >>> 2;
@@ -520,6 +524,7 @@ export class Privileged {
     u32[at.PC >>> 2] = words[2 * epc]!;
     u32[(at.PC >>> 2) + 1] = words[2 * epc + 1]!;
     this.onChange();
+    this.onReturn?.();
   }
 
   // ---- state ----

@@ -243,6 +243,19 @@ export class Translations {
     return largest;
   }
 
+  /** Forgets all leaves of one address space. @returns How many. */
+  forget(root: Root): number {
+    const before = this.#count;
+    for (let slot = 0; slot < this.#epochs.length && this.#count > 0; slot++) {
+      if (this.#leafAt(slot) < 0 || this.#roots[slot] !== root) continue;
+      const level = Math.floor(this.#keys[slot]! / LEVEL);
+      this.#leaves[slot] = DROPPED;
+      this.#count--;
+      this.#counts[level]!--;
+    }
+    return before - this.#count;
+  }
+
   /** All leaves in an order of their own, whatever the order of insertion: root, level, page, leaf. For digests and snapshots. */
   entries(): Float64Array {
     const slots: number[] = [];

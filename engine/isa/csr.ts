@@ -214,12 +214,17 @@ const byName = new Map(CSRS.map((csr) => [csr.name, csr]));
 
 /**
  * @param extensions Names as in an ISA string.
- * @returns The CSRs of a machine that has these extensions, with all that is writable there.
+ * @returns The CSRs of a machine that has these extensions, with all that is writable there, and as sensitive as that makes them.
  */
 export function csrsOf(extensions: readonly string[]): readonly Csr[] {
   return CSRS.filter(({ extension }) => extension === undefined || extensions.includes(extension)).map((csr) => {
     const present = Object.entries(csr.extended).filter(([extension]) => extensions.includes(extension));
-    return { ...csr, writable: present.reduce((bits, [, more]) => bits | more, csr.writable) };
+    return {
+      ...csr,
+      writable: present.reduce((bits, [, more]) => bits | more, csr.writable),
+      // What envcfg has without the fields that extensions add to it, FIOM, decides nothing: it orders accesses.
+      sensitivity: present.length === 0 && Object.keys(csr.extended).length > 0 ? "behaviour" : csr.sensitivity,
+    };
   });
 }
 

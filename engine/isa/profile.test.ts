@@ -1,8 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { csrByName } from "./csr.ts";
+import { CSRS, csrByName } from "./csr.ts";
 import { decodeAt, decoderFor } from "./decode.ts";
 import { findInstruction, INSTRUCTIONS } from "./instructions.ts";
-import { extended, isaString, PROFILES, profileByName, strict, sv48, svadu } from "./profile.ts";
+import {
+  extended,
+  isaString,
+  leakNames,
+  leakyMin,
+  leakySilent,
+  leakyX86,
+  PROFILES,
+  profileByName,
+  strict,
+  sv48,
+  svadu,
+} from "./profile.ts";
 
 test("the strict profile leaks nothing, and its ISA string is in canonical order", () => {
   expect(strict.leaks).toEqual({ csrs: {}, nops: [] });
@@ -22,7 +34,15 @@ test("the strict profile has the letters that misa names, privilege modes aside"
 
 describe("the presets", () => {
   test("are found by their names, and by no other", () => {
-    expect(PROFILES.map(({ name }) => name)).toEqual(["strict", "sv48", "extended", "svadu", "leaky-x86"]);
+    expect(PROFILES.map(({ name }) => name)).toEqual([
+      "strict",
+      "sv48",
+      "extended",
+      "svadu",
+      "leaky-x86",
+      "leaky-silent",
+      "leaky-min",
+    ]);
     for (const profile of PROFILES) expect(profileByName(profile.name)).toBe(profile);
     expect(profileByName("toString")).toBeUndefined();
   });
@@ -34,6 +54,15 @@ describe("the presets", () => {
     );
     expect(extended.satpModes).toEqual(["sv39", "sv48"]);
     expect(svadu.extensions).toEqual([...extended.extensions.filter((name) => name !== "svade"), "svadu"]);
+  });
+
+  test("that leak differ from strict in their holes alone", () => {
+    for (const profile of [leakyX86, leakySilent, leakyMin])
+      expect({ ...profile, name: "strict", leaks: strict.leaks }).toEqual(strict);
+    const supervisor = CSRS.filter(({ mode }) => mode === "supervisor").map(({ name }) => name);
+    expect(leakNames(leakySilent)).toEqual([...supervisor, "sfence.vma", "wfi"]);
+    expect(leakNames(leakyX86)).toEqual(supervisor.filter((name) => name !== "stimecmp"));
+    expect(leakNames(leakyMin)).toEqual(["sfence.vma"]);
   });
 
   test("have between them each extension that a row of the table belongs to", () => {

@@ -115,8 +115,40 @@ export const leakyX86: Profile = {
   },
 };
 
+/** A read does not trap and gives 0; a write neither traps nor changes anything. */
+const SILENT: UserAccess = { read: "zero", userReadable: 0n, write: "silent", userWritable: 0n };
+
+/**
+ * The worst case, as emulators that forgot a check have had it: nothing supervisor code does but sret traps in user mode, and nothing works
+ * there. A site that a scanner of binaries misses leaves a stale shadow, and no sign of it.
+ */
+export const leakySilent: Profile = {
+  ...strict,
+  name: "leaky-silent",
+  leaks: {
+    csrs: {
+      sstatus: SILENT,
+      sie: SILENT,
+      stvec: SILENT,
+      scounteren: SILENT,
+      senvcfg: SILENT,
+      sscratch: SILENT,
+      sepc: SILENT,
+      scause: SILENT,
+      stval: SILENT,
+      sip: SILENT,
+      stimecmp: SILENT,
+      satp: SILENT,
+    },
+    nops: ["sfence.vma", "wfi"],
+  },
+};
+
+/** One hole, which QEMU and Renode have each had: sfence.vma does nothing in user mode. One is enough. */
+export const leakyMin: Profile = { ...strict, name: "leaky-min", leaks: { csrs: {}, nops: ["sfence.vma"] } };
+
 /** All presets. */
-export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu, leakyX86];
+export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu, leakyX86, leakySilent, leakyMin];
 
 /** @returns Names of the sensitive CSRs and instructions that do not trap in U-mode. */
 export function leakNames({ leaks }: Profile): readonly string[] {

@@ -69,6 +69,9 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "fneg.d": ["fsgnjn.d $1,$2,$2"],
 };
 
+/** Every pseudo-instruction's mnemonic; `li` has a length of its own ({@link loadImmediate}). */
+export const PSEUDO_MNEMONICS: readonly string[] = Object.keys(TEMPLATES);
+
 function arity(template: string): number {
   return Math.max(0, ...[...template.matchAll(/\$(\d)/g)].map(([, number]) => Number(number)));
 }

@@ -12,6 +12,8 @@ export interface Execution {
   mark: number;
   /** The guest's translations (T10). */
   readonly translations: Translations;
+  /** Whether an interrupt that the guest has enabled can reach it here: a VMM that is not in control may not know that it is enabled. */
+  readonly interruptible: boolean;
   /** Runs at most `budget` steps, and at least something: the position moves, or `waiting` is set, or the guest ends. */
   resume(budget: number): void;
   /** Something came due in guest time: a machine that runs the guest deprivileged is interrupted by it. */

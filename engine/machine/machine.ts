@@ -5,6 +5,8 @@
  */
 import type { Log } from "../event/log.ts";
 import { KIND_NUMBER } from "../event/record.ts";
+import { CAUSE } from "../hart/evaluate.ts";
+import { USER } from "../hart/privileged.ts";
 import type { Digest } from "./digest.ts";
 import { Digester } from "./digest.ts";
 import type { Execution } from "./execution.ts";
@@ -19,6 +21,22 @@ export type MachineStop =
   | { readonly kind: "logged" }
   | ({ readonly kind: "end" } & End)
   | { readonly kind: "waiting" };
+
+/** Where user code is: a number that stands for its address space, the address, and x0 to x31, which are the hart's own: copy to keep. */
+export interface UserMoment {
+  readonly step: number;
+  readonly space: number;
+  readonly pc: bigint;
+  readonly x: BigUint64Array;
+}
+
+/** Who is told what user code asks its kernel for, and gets back. */
+export interface Observer {
+  /** User code is at an ecall. */
+  called(at: UserMoment): void;
+  /** The kernel has returned to user code, from a call or from anything else. */
+  returned(at: UserMoment): void;
+}
 
 export class Machine {
   /** Stop behind each mark that the guest makes. */
@@ -65,6 +83,22 @@ export class Machine {
   /** All console output so far. */
   get console(): Uint8Array {
     return this.#platform.output;
+  }
+  /** The bytes on the disk now; undefined where there is none. */
+  get disk(): Uint8Array | undefined {
+    const { disk } = this.#platform;
+    return disk?.read(0, disk.size);
+  }
+  /** Tells an observer of every system call of the guest's user code, and of every return to it. Nothing of the run changes. */
+  observe(observer: Observer): void {
+    const { guest, hart, position } = this.#platform;
+    const moment = (): UserMoment => ({ step: position.step, space: guest.root, pc: hart.pc, x: hart.x });
+    guest.onTrap = (cause, isInterrupt) => {
+      if (!isInterrupt && cause === CAUSE.ecallUser) observer.called(moment());
+    };
+    guest.onReturn = () => {
+      if (guest.mode === USER) observer.returned(moment());
+    };
   }
   /** Names of the devices, in the order of the board. */
   get devices(): readonly string[] {
@@ -169,7 +203,7 @@ export class Machine {
         }
         continue;
       }
-      const cause = guest.interrupt();
+      const cause = execution.interruptible ? guest.interrupt() : -1;
       if (cause >= 0) {
         this.#settle();
         // A pad may be watched: its mark stops the run here, wherever else it is cut.

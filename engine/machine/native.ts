@@ -24,6 +24,7 @@ const LEAK = KIND_NUMBER.leak;
 export class Native implements Execution {
   waiting = false;
   mark = -1;
+  readonly interruptible = true;
   readonly #platform: Platform;
   readonly #contexts = new Contexts();
   readonly #leaks: Leaks;

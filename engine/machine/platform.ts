@@ -52,11 +52,15 @@ export class Platform {
   readonly machineMode: boolean;
   end: End | undefined;
   console!: ConsoleDevice;
+  /** The contents of the disk, if there is one. */
+  disk: { readonly size: number; read(offset: number, length: number): Uint8Array } | undefined;
   /** Told of each piece of console output. */
   onOutput: (bytes: Uint8Array) => void = () => {};
   /** How a fence that firmware was asked for is carried out. */
   fence: (low?: number, high?: number) => void;
 
+  /** What firmware, or a VMM in its place, has at hand to answer a guest with. */
+  readonly services: SbiHost;
   readonly #sbi: Sbi;
   readonly #timer: Clock;
   readonly #input: Clock;
@@ -88,7 +92,8 @@ export class Platform {
     this.#timer = this.schedule.clock(() => this.guest.setLine(STI, true));
     this.guest.onCompare = () => this.#compare();
     this.#input = this.schedule.clock(() => this.#deliver());
-    this.#sbi = new Sbi(this.#sbiHost());
+    this.services = this.#sbiHost();
+    this.#sbi = new Sbi(this.services);
   }
 
   // ---- console ----

@@ -37,5 +37,6 @@ export const full: Technique = {
     hypercall: unexpected,
     "rewritten-site": unexpected,
     "code-access": unexpected,
+    "table-write": unexpected,
   },
 };

@@ -3,8 +3,6 @@
  *
  * Needs nothing of the machine: what does not trap by itself is made to. Everything that traps anyway is handled as full virtualization does.
  *
- * Left out: the variant `inline`, whose sites jump to stubs that work on the virtual CPU's state without an exit.
- *
  * @module
  */
 import type { Technique } from "../vmm/technique.ts";
@@ -16,11 +14,18 @@ export const rewritingTrap: Technique = {
   variant: "trap",
   port: "bare",
   requires: [],
-  prepare: (mechanisms) => mechanisms.rewriteKernelCode(),
+  prepare: (mechanisms) => mechanisms.rewriteKernelCode({ inline: false }),
   on: {
     ...full.on!,
     "rewritten-site": (_, { vcpu }) => (vcpu.emulateSite() ? "after" : "reflect"),
     // The page is mapped to be executed only, so that the guest reads and writes its own bytes, not the copy's.
     "code-access": (_, { vcpu }) => (vcpu.emulateInstruction() ? "after" : "reflect"),
   },
+};
+
+/** Each site works on the state page where it can, by one instruction or by a jump to a stub; the others trap. */
+export const rewritingInline: Technique = {
+  ...rewritingTrap,
+  variant: "inline",
+  prepare: (mechanisms) => mechanisms.rewriteKernelCode({ inline: true }),
 };

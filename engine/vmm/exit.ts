@@ -35,9 +35,10 @@ export interface InterruptExit {
 export interface HaltExit {
   readonly reason: "halt";
 }
-/** A call that only a ported guest makes. */
+/** A call that only a ported guest makes; `call` is its number, which may be none that there is. */
 export interface HypercallExit {
   readonly reason: "hypercall";
+  readonly call: number;
 }
 /** A site that the VMM has put into a copy of the guest's code trapped: the guest's own instruction there is to be carried out. */
 export interface RewrittenSiteExit {
@@ -46,6 +47,11 @@ export interface RewrittenSiteExit {
 /** A load or store reached a page of which the guest runs a copy: it is to be carried out on the original. */
 export interface CodeAccessExit {
   readonly reason: "code-access";
+}
+
+/** A store reached a page table that the guest has said is one: it is to be carried out, and what was read there is looked up again. */
+export interface TableWriteExit {
+  readonly reason: "table-write";
 }
 
 /** Every exit. */
@@ -59,6 +65,7 @@ export type Exit =
   | HaltExit
   | HypercallExit
   | RewrittenSiteExit
-  | CodeAccessExit;
+  | CodeAccessExit
+  | TableWriteExit;
 
 export type ExitReason = Exit["reason"];

@@ -18,7 +18,7 @@ import {
   walk,
 } from "../hart/paging.ts";
 import { MACHINE, MXR, SUM } from "../hart/privileged.ts";
-import { canonical, flagsOf, type Leaf, leafOf, PTE, pageOf, Translations } from "../hart/translations.ts";
+import { canonical, flagsOf, type Leaf, leafOf, PTE, pageOf, type Root, Translations } from "../hart/translations.ts";
 import type { Platform } from "../machine/platform.ts";
 
 /** Under Bare translation every page permits everything, to any mode. */
@@ -38,6 +38,8 @@ export class GuestMemory {
   readonly found: Found = { leaf: 0, physical: 0 };
   /** Whether that translation put a leaf into the set, so that shadows of an older one are stale. */
   inserted = false;
+  /** Told of each entry that a leaf was read from: its physical address, and for which page of which address space. */
+  onLeaf: ((entry: number, root: Root, page: number) => void) | undefined;
   readonly #platform: Platform;
 
   constructor(platform: Platform) {
@@ -85,6 +87,7 @@ export class GuestMemory {
       this.translations.insert(root, page, level, leaf);
       this.translations.level = level;
       this.inserted = true;
+      this.onLeaf?.(this.walked.entry, root, page);
     }
     this.found.leaf = leaf;
     this.found.physical = physicalOf(leaf, this.translations.level, low, high);

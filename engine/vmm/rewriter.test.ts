@@ -20,7 +20,13 @@ function parts() {
     for (let at = physical; at < physical + length; at++) told.add(at);
   };
   const released: number[] = [];
-  const decoded = { decodeAt, release: (frame: number) => void released.push(frame), written };
+  const decoded = {
+    decodeAt,
+    frame: () => {},
+    weigh: () => {},
+    release: (frame: number) => void released.push(frame),
+    written,
+  };
   const frames = new VmmFrames(memory);
   const rewriter = new Rewriter({ memory, decoded, frames });
   const at = (frame: number) => new Uint16Array(memory.wasm.buffer, memory.linear(frame * 4096), HALVES);

@@ -9,7 +9,7 @@ import { leakyX86, type Profile, strict } from "../isa/profile.ts";
 import type { Machine } from "../machine/machine.ts";
 import { full } from "../techniques/full.ts";
 import { native } from "../techniques/native.ts";
-import { rewritingTrap } from "../techniques/rewriting.ts";
+import { rewritingInline, rewritingTrap } from "../techniques/rewriting.ts";
 import type { Technique } from "./technique.ts";
 import type { Vmm } from "./vmm.ts";
 
@@ -44,14 +44,39 @@ describe("hutch", () => {
   ] as const)(
     "runs %s as on the bare machine, and no sensitive instruction of its kernel as it stands",
     (append, on) => {
-      const [machine, equal] = follow(append, rewritingTrap, on);
-      expect(equal).toBe(true);
-      expect((machine.parts.execution as Vmm).leaked).toEqual({ user: 0, supervisor: 0 });
-      // What is left to trap by itself is what traps in every mode.
-      const exits = [...eventsOf(machine.log.drain())].filter(({ kind }) => kind === "vmm.exit");
-      expect(exits.filter((exit) => exit.kind === "vmm.exit" && exit.reason === "privileged-instruction")).toEqual([]);
+      for (const technique of [rewritingTrap, rewritingInline]) {
+        const [machine, equal] = follow(append, technique, on);
+        expect(equal, technique.variant).toBe(true);
+        expect((machine.parts.execution as Vmm).leaked, technique.variant).toEqual({ user: 0, supervisor: 0 });
+        // What is left to trap by itself is what traps in every mode.
+        expect(exitsOf(machine)["privileged-instruction"], technique.variant).toBeUndefined();
+      }
     },
   );
+
+  /** Exits by reason. */
+  const exitsOf = (machine: Machine): Record<string, number> => {
+    const exits: Record<string, number> = {};
+    for (const event of eventsOf(machine.log.drain()))
+      if (event.kind === "vmm.exit") exits[event.reason] = (exits[event.reason] ?? 0) + 1;
+    return exits;
+  };
+  /** Exits that each more unit of a workload takes, hidden faults aside. */
+  const exitsEach = (workload: string, technique: Technique): Record<string, number> => {
+    const [few, many] = [20, 120].map((count) => exitsOf(follow(`${workload} ${count}`, technique, strict)[0])) as [
+      Record<string, number>,
+      Record<string, number>,
+    ];
+    const each = Object.entries(many).map(([reason, count]) => [reason, (count - (few[reason] ?? 0)) / 100] as const);
+    return Object.fromEntries(each.filter(([reason, count]) => reason !== "page-fault" && count > 0.1));
+  };
+
+  test("inline, a null system call leaves the guest twice, in and out, and flipping the interrupt flag never", () => {
+    expect(exitsEach("null-syscall", rewritingInline)).toEqual({ "environment-call": 1, "rewritten-site": 1 });
+    expect(exitsEach("irq-toggle", rewritingInline)).toEqual({});
+    const switches = exitsEach("context-switch", rewritingInline);
+    expect(Object.values(switches).reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(8);
+  });
 
   test("executes copies in kernel roots and nothing else, reads none, and can write nothing that has one", () => {
     const machine = hutch("fork-exec 2", rewritingTrap, strict);

@@ -7,7 +7,7 @@ import { assemble } from "../isa/assemble.ts";
 import { extended, leakyX86, type Profile, strict } from "../isa/profile.ts";
 import type { Machine } from "../machine/machine.ts";
 import { native } from "../techniques/native.ts";
-import { rewritingTrap } from "../techniques/rewriting.ts";
+import { rewritingInline, rewritingTrap } from "../techniques/rewriting.ts";
 import type { Technique } from "./technique.ts";
 import type { Vmm } from "./vmm.ts";
 
@@ -39,7 +39,11 @@ function seen(machine: Machine): Seen {
   return { machine, exits, sites };
 }
 
-/** Runs a guest bare and rewritten, and compares after each of `steps` steps. `meddle` is done to both before a step. */
+/**
+ * Runs a guest bare and rewritten in both variants, and compares after each of `steps` steps. `meddle` is done to all before a step.
+ *
+ * @returns What was seen of the variant `trap`.
+ */
 function compare(
   source: string,
   steps: number,
@@ -48,22 +52,21 @@ function compare(
     meddle = () => {},
   }: { profile?: Profile; meddle?: (machine: Machine, step: number) => void } = {},
 ): Seen {
-  const [bare, virtual] = [native, rewritingTrap].map((technique) => boot(source, technique, profile)) as [
-    Machine,
-    Machine,
-  ];
+  const bare = boot(source, native, profile);
+  const rewritten = [rewritingTrap, rewritingInline].map((technique) => boot(source, technique, profile));
+  const registers = ({ parts: { platform } }: Machine) => [platform.hart.pc, ...platform.hart.x];
   for (let step = 1; step <= steps; step++) {
-    for (const machine of [bare, virtual]) {
+    for (const machine of [bare, ...rewritten]) {
       meddle(machine, step);
       machine.run(step);
     }
-    const [left, right] = [bare, virtual].map(({ parts: { platform } }) => [platform.hart.pc, ...platform.hart.x]);
-    expect(right, `step ${step}`).toEqual(left);
-    expect(virtual.digest(), `step ${step}`).toEqual(bare.digest());
+    for (const virtual of rewritten) {
+      expect(registers(virtual), `step ${step}`).toEqual(registers(bare));
+      expect(virtual.digest(), `step ${step}`).toEqual(bare.digest());
+    }
   }
-  const { leaked } = virtual.parts.execution as Vmm;
-  expect(leaked).toEqual({ user: 0, supervisor: 0 });
-  return seen(virtual);
+  for (const virtual of rewritten) expect((virtual.parts.execution as Vmm).leaked).toEqual({ user: 0, supervisor: 0 });
+  return seen(rewritten[0]!);
 }
 const x = ({ machine }: Seen, register: number) => machine.parts.platform.hart.x[register]!;
 

@@ -36,7 +36,7 @@ export class ShadowTables {
   /** Where each frame is entered in a leaf: the entry's place in memory, in words. */
   readonly #entered = new Map<number, Set<number>>();
   readonly #roots = new Map<string, Root>();
-  /** Called when every table is gone: the hart must forget what it read from them. */
+  /** Called when tables are gone, the root in force perhaps among them: the hart must forget what it read from them. */
   onDrop: () => void = () => {};
 
   constructor(memory: MachineMemory, frames: VmmFrames) {
@@ -74,6 +74,35 @@ export class ShadowTables {
     this.#roots.clear();
     this.#entered.clear();
     this.onDrop();
+    return dropped;
+  }
+
+  /**
+   * Throws the tables of one address space away, whatever the view.
+   *
+   * @returns How many frames they took.
+   */
+  dropSpace(root: Root): number {
+    let dropped = 0;
+    for (const [key, shadow] of [...this.#roots]) {
+      if (!key.startsWith(`${root}/`)) continue;
+      this.#roots.delete(key);
+      dropped += this.#release(tableOf(shadow), levelsOf(shadow) - 1);
+    }
+    if (dropped > 0) this.onDrop();
+    return dropped;
+  }
+  #release(table: number, level: number): number {
+    const { u32 } = this.#memory;
+    let dropped = 1;
+    for (let index = 0; index < 512; index++) {
+      const at = (this.#memory.linear(table * PAGE_BYTES) >>> 2) + 2 * index;
+      if ((u32[at]! & PTE.V) === 0) continue;
+      if (level === 0) this.#clear(at);
+      else dropped += this.#release(frameAt(u32, at), level - 1);
+    }
+    this.#used.splice(this.#used.indexOf(table), 1);
+    this.#frames.release(table);
     return dropped;
   }
 

@@ -23,8 +23,15 @@ export interface TechniqueContext {
 
 /** What a technique may switch on in the VMM before the guest starts. */
 export interface Mechanisms {
-  /** The guest's kernel runs copies of its code, in which what is sensitive traps: those traps are `rewritten-site` exits. */
-  rewriteKernelCode(): void;
+  /**
+   * The guest's kernel runs copies of its code, in which what is sensitive traps: those traps are `rewritten-site` exits. Inline, what can
+   * works on the state page instead, by itself or in a stub (`inline.ts`).
+   */
+  rewriteKernelCode(options: { readonly inline: boolean }): void;
+  /** The guest's kernel finds the virtual CPU's state in the last page of its address space (`state-page.ts`). */
+  shareState(): void;
+  /** The guest's kernel may make hypercalls (`hypercalls.ts`); it has a state page then. */
+  answerHypercalls(): void;
 }
 
 export type ExitHandlers = {

@@ -29,7 +29,9 @@ export type Work =
   | "device"
   | "copy"
   | "scan"
-  | "patch";
+  | "patch"
+  | "call"
+  | "table-entry";
 
 /** What the VMM does for an instruction that acts on more than the virtual CPU. */
 export interface VirtualCpuHost {
@@ -37,6 +39,8 @@ export interface VirtualCpuHost {
   fence(low?: number, high?: number): void;
   /** A mark of the guest's, by its code. */
   mark(code: number): void;
+  /** A hypercall of the guest's: answers it, in its registers. */
+  hypercall(call: number): void;
 }
 
 export class VirtualCpu {
@@ -66,6 +70,8 @@ export class VirtualCpu {
       copy: name("copy"),
       scan: name("scan"),
       patch: name("patch"),
+      call: name("call"),
+      "table-entry": name("table-entry"),
     };
     const access = new MemoryAccess({
       memory: platform.memory,
@@ -211,6 +217,11 @@ export class VirtualCpu {
     this.work("emulate");
     this.#platform.sbi();
     hart.pc = BigInt.asUintN(64, hart.pc + 4n);
+  }
+
+  /** Answers a hypercall. */
+  hypercall(call: number): void {
+    this.#host.hypercall(call);
   }
 
   /** Makes the guest take the trap that {@link raise} set last. */

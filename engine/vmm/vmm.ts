@@ -14,27 +14,30 @@ import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { Leaks } from "../hart/leaks.ts";
 import { PAGE_BYTES } from "../hart/memory.ts";
-import { ACCESS, type Access, PAGE_FAULT, permits } from "../hart/paging.ts";
-import { MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
-import { PTE, pageOf, type Translations } from "../hart/translations.ts";
+import { ACCESS, type Access, PAGE_FAULT, walk } from "../hart/paging.ts";
+import { FS, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
+import { leafOf, PTE, pageOf, type Translations } from "../hart/translations.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import type { Execution } from "../machine/execution.ts";
 import type { Platform } from "../machine/platform.ts";
-import type { Exit, ExitReason } from "./exit.ts";
+import { CodeCopies } from "./code-copies.ts";
+import type { Exit } from "./exit.ts";
+import { Exits } from "./exits.ts";
 import { VmmFrames } from "./frames.ts";
+import { GuardedTables } from "./guarded-tables.ts";
 import { GuestMemory } from "./guest-memory.ts";
+import { Hypercalls } from "./hypercalls.ts";
 import { OwnCsrs } from "./own-csrs.ts";
-import { needsSite, Rewriter, type Rewriting } from "./rewriter.ts";
+import { needsSite } from "./rewriter.ts";
 import { ShadowTables } from "./shadow.ts";
+import { StatePage } from "./state-page.ts";
 import type { ExitHandlers, Mechanisms, Technique, Verdict } from "./technique.ts";
 import { VirtualCpu } from "./vcpu.ts";
 
 /** Memory behind the guest's, for shadow tables and copies of code. */
 export const VMM_BYTES = 64 * 1024 * 1024;
 
-const EXIT = KIND_NUMBER["vmm.exit"];
-const RESUME = KIND_NUMBER["vmm.resume"];
 const FILL = KIND_NUMBER["shadow.fill"];
 const MARK = KIND_NUMBER.mark;
 const LEAK = KIND_NUMBER.leak;
@@ -43,19 +46,8 @@ const LEAK = KIND_NUMBER.leak;
 const ALL = PTE.R | PTE.W | PTE.X;
 /** The cause of the interrupt that stops the guest for whatever came due: the VMM's own timer's. */
 const VMM_TIMER = 0x8000_0005;
-const DOUBLEWORDS_IN_PAGE = 512;
-
-/** More exits than this without one step of the guest are a defect of the VMM, not a slow guest. */
-const STUCK = 10_000;
-
-/** Exits that are about the instruction at pc. */
-const HAS_BITS: ReadonlySet<ExitReason> = new Set([
-  "privileged-instruction",
-  "halt",
-  "device-access",
-  "rewritten-site",
-  "code-access",
-]);
+/** Whom a leaf that is the VMM's own permits all it says. */
+const ANYONE = { user: true, sum: false, mxr: false } as const;
 
 export class Vmm implements Execution, Mechanisms {
   mark = -1;
@@ -69,17 +61,21 @@ export class Vmm implements Execution, Mechanisms {
   readonly #memory: GuestMemory;
   readonly #on: ExitHandlers;
   /** Copies of the kernel's code, where the technique has it run those. */
-  #rewriter: Rewriter | undefined;
+  #copies: CodeCopies | undefined;
+  /** The guest stands in a stub: between two steps, so that nothing reaches it there (T4). */
+  #inStub = false;
+  /** The state page, where the technique shares it; hypercalls, and the page tables that they guard, where it answers them. */
+  #state: StatePage | undefined;
+  #hypercalls: Hypercalls | undefined;
+  #tables: GuardedTables | undefined;
+  /** Code reads sstatus in the state page, so that the VMM must see the kernel's first use of floating point. */
+  #inline = false;
   /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
   #displaced = false;
-  readonly #reasons = new Map<ExitReason, number>();
-  /** Between an exit and the resume that follows it. */
-  #exited = true;
+  readonly #exits: Exits;
   readonly #contexts = new Contexts();
   #changed = true;
   #lastRoot = -1;
-  #stuckAt = -1;
-  #stuck = 0;
 
   constructor(platform: Platform, technique: Technique) {
     if (technique.on === undefined)
@@ -87,6 +83,7 @@ export class Vmm implements Execution, Mechanisms {
     this.#platform = platform;
     this.#on = technique.on;
     this.#memory = new GuestMemory(platform);
+    this.#exits = new Exits(platform);
     this.#frames = new VmmFrames(platform.memory);
     this.shadow = new ShadowTables(platform.memory, this.#frames);
     this.shadow.onDrop = () => {
@@ -98,6 +95,7 @@ export class Vmm implements Execution, Mechanisms {
     this.vcpu = new VirtualCpu(platform, this.#memory, {
       fence: (low, high) => this.#fence(low, high),
       mark: (code) => this.#mark(code),
+      hypercall: (call) => this.#hypercalls!.call(call),
     });
     this.#leaks = new Leaks(platform.profile, platform.hart.x);
     this.#own = new OwnCsrs(
@@ -113,11 +111,42 @@ export class Vmm implements Execution, Mechanisms {
     technique.prepare?.(this);
   }
 
-  rewriteKernelCode(): void {
-    const { memory, hart } = this.#platform;
-    const rewriter = new Rewriter({ memory, decoded: hart.decoded, frames: this.#frames });
-    hart.decoded.onWritten = (physical, length) => this.#rewrote(rewriter.written(physical, length));
-    this.#rewriter = rewriter;
+  rewriteKernelCode({ inline }: { readonly inline: boolean }): void {
+    if (inline) this.shareState();
+    this.#inline = inline;
+    this.#copies = new CodeCopies({
+      platform: this.#platform,
+      frames: this.#frames,
+      shadow: this.shadow,
+      memory: this.#memory,
+      inline,
+      work: (kind, count) => this.vcpu.work(kind, count),
+    });
+  }
+
+  shareState(): void {
+    const { memory, guest } = this.#platform;
+    this.#state ??= new StatePage({ memory, guest, frame: this.#frames.allocate() });
+  }
+
+  answerHypercalls(): void {
+    this.shareState();
+    const tables = new GuardedTables(this.#platform.memory, (low, high) => this.#fence(low, high));
+    this.#tables = tables;
+    this.#memory.onLeaf = (entry, root, page) => tables.note(entry, root, page);
+    this.#hypercalls = new Hypercalls(this.#platform, {
+      vcpu: this.vcpu,
+      state: this.#state!,
+      tables,
+      fence: (low, high) => this.#fence(low, high),
+      forgetSpace: (root) => {
+        this.translations.forget(root);
+        this.#dropped("space", this.shadow.dropSpace(root));
+      },
+      protect: (frame) => {
+        if (this.shadow.dropFrame(frame) > 0) this.#platform.hart.fence();
+      },
+    });
   }
 
   get waiting(): boolean {
@@ -131,7 +160,16 @@ export class Vmm implements Execution, Mechanisms {
   }
   /** How many pages of the guest's code it runs copies of. */
   get copies(): number {
-    return this.#rewriter?.count ?? 0;
+    return this.#copies?.count ?? 0;
+  }
+  /** The state page, if it is shared. */
+  get state(): StatePage | undefined {
+    return this.#state;
+  }
+  /** A kernel that opens interrupts in the state page is not seen to: what is pending then reaches it at its next exit. */
+  get interruptible(): boolean {
+    if (this.#inStub) return false;
+    return this.#state === undefined || this.#exits.exited || this.#platform.guest.mode !== SUPERVISOR;
   }
   /** The mode that the hart really runs the guest in. */
   get realMode(): number {
@@ -140,18 +178,21 @@ export class Vmm implements Execution, Mechanisms {
 
   reset(): void {
     this.shadow.drop();
-    this.#rewriter?.clear();
-    this.#exited = true;
+    this.#copies?.clear();
+    this.#inStub = false;
+    this.#state?.reset();
+    this.#tables?.reset();
+    this.#exits.reset();
     this.#displaced = false;
-    this.#stuckAt = -1;
   }
 
   /** sfence.vma of the guest: its translations, and every shadow of them. */
   #fence(low?: number, high = 0): void {
-    const { hart, log, position } = this.#platform;
+    const { hart } = this.#platform;
     let entries = 0;
     if (low === undefined) {
       this.#memory.translations.clear();
+      this.#tables?.clear();
       entries = this.shadow.drop();
     } else {
       if (this.#memory.translations.fence(low, high) > 0) {
@@ -161,7 +202,10 @@ export class Vmm implements Execution, Mechanisms {
         hart.fence(low, high);
       }
     }
-    log.append("shadow.drop", position.step, { cause: low === undefined ? "sfence-all" : "sfence-page", entries });
+    this.#dropped(low === undefined ? "sfence-all" : "sfence-page", entries);
+  }
+  #dropped(cause: string, entries: number): void {
+    this.#platform.log.append("shadow.drop", this.#platform.position.step, { cause, entries });
   }
 
   /** Chooses the shadow root for what the guest is now, and puts the hart into user mode under it. */
@@ -172,8 +216,8 @@ export class Vmm implements Execution, Mechanisms {
     const { status, mode, root } = guest;
     const shadow = this.shadow.root({
       root,
-      // Under Bare the view does not depend on the mode, unless the kernel runs copies.
-      mode: root < 0 && this.#rewriter === undefined ? SUPERVISOR : mode,
+      // Under Bare the view does not depend on the mode, unless the kernel runs copies or has a state page.
+      mode: root < 0 && this.#copies === undefined && this.#state === undefined ? SUPERVISOR : mode,
       sum: root >= 0 && mode !== USER && (status & SUM) !== 0,
       mxr: root >= 0 && (status & MXR) !== 0,
     });
@@ -182,7 +226,8 @@ export class Vmm implements Execution, Mechanisms {
       this.vcpu.work("root-switch");
     }
     this.#own.float = -1;
-    this.#enter(shadow, guest.floatOn);
+    const dirty = (status & FS) === FS;
+    this.#enter(shadow, this.#inline && mode === SUPERVISOR ? dirty : guest.floatOn);
   }
   #enter(root: number, float: boolean): void {
     this.#platform.hart.context = this.#contexts.get(root, float ? 1 : 0, () => ({
@@ -197,18 +242,24 @@ export class Vmm implements Execution, Mechanisms {
   }
 
   resume(budget: number): void {
-    const { hart, guest, log, position } = this.#platform;
+    const { hart, guest } = this.#platform;
     if (this.#changed) this.#apply();
     if (this.#displaced) {
       this.#displaced = false;
       // The guest need not run to come to that site: it is carried out in the same exit.
       if (this.#site()) return;
     }
-    if (this.#exited) {
-      this.#exited = false;
-      log.appendWords(RESUME, position.step, guest.mode, hart.context.mode);
+    this.#exits.resume();
+    this.#inStub = false;
+    this.#state?.export();
+    const stop = hart.run(budget);
+    if (this.#state?.import() === true && stop === STOP.trap && hart.cause === CAUSE.illegal) {
+      // The hart still had floating point off, which may be all that was wrong.
+      this.#trapped(hart.cause, hart.valueLow, hart.valueHigh);
+      this.#note("exception");
+      return;
     }
-    switch (hart.run(budget)) {
+    switch (stop) {
       case STOP.budget:
       case STOP.device:
       case STOP.watch:
@@ -280,6 +331,7 @@ export class Vmm implements Execution, Mechanisms {
         return;
       case "ebreak":
         this.#trapped(CAUSE.breakpoint, 0, 0);
+        this.#leaveStub();
         if (!this.#site()) this.#breakpoint();
         return;
       default:
@@ -288,6 +340,12 @@ export class Vmm implements Execution, Mechanisms {
     }
   }
   #call(): void {
+    const hypercalls = this.#platform.guest.mode === SUPERVISOR ? this.#hypercalls : undefined;
+    const call = hypercalls?.numberOf() ?? -1;
+    if (call >= 0) {
+      this.#exit({ reason: "hypercall", call });
+      return;
+    }
     this.vcpu.raise(this.vcpu.ecallCause(), 0, 0);
     this.#exit({ reason: "environment-call", call: this.#platform.guest.mode === USER ? "system" : "firmware" });
   }
@@ -297,17 +355,41 @@ export class Vmm implements Execution, Mechanisms {
   }
 
   /**
+   * Where code reads sstatus in the state page, floating point stays off in the kernel until FS is Dirty there: so the first instruction that
+   * makes it so is carried out here (T14).
+   *
+   * @returns false where the trap is the guest's own.
+   */
+  #firstFloat(): boolean {
+    const { hart, guest } = this.#platform;
+    if (!this.#inline || guest.mode !== SUPERVISOR || !guest.floatOn || hart.context.float) return false;
+    const { bits } = hart.current;
+    if (hart.decoded.decodeAt(bits & 0xffff, bits >>> 16)?.instruction.effects.dirties === undefined) return false;
+    this.#note("exception");
+    if (!this.vcpu.emulateInstruction()) this.#carryOut({ reason: "exception" });
+    this.#changed = true;
+    return true;
+  }
+
+  /** A stub that cannot do what the guest's instruction does has changed nothing: the guest stands at the instruction again. */
+  #leaveStub(): void {
+    const { hart } = this.#platform;
+    const site = this.#inline ? this.#copies!.siteAt(hart.pcLow, hart.pcHigh) : undefined;
+    if (site !== undefined) hart.pc = (BigInt(site[1]) << 32n) | BigInt(site[0]);
+  }
+
+  /**
    * A breakpoint may be a site's: the guest's own instruction there is then looked up, and takes the breakpoint's place.
    *
    * @returns false where it is the guest's own.
    */
   #site(): boolean {
     const { hart, guest, memory } = this.#platform;
-    if (this.#rewriter === undefined || guest.mode !== SUPERVISOR) return false;
+    if (this.#copies === undefined || guest.mode !== SUPERVISOR) return false;
     const { pcLow, pcHigh } = hart;
     // The fetch has found the leaf already, so that looking it up again reads nothing.
     const first = this.#memory.translate(pcLow, pcHigh, ACCESS.fetch);
-    if (first < 0 || !this.#rewriter.standsAt(first)) return false;
+    if (first < 0 || !this.#copies.standsAt(first)) return false;
     const low = Number(memory.read(first, 2));
     // The second half may lie on another page, which is translated before any effect, as the hart does (T13).
     const nextLow = (pcLow + 2) >>> 0;
@@ -349,6 +431,7 @@ export class Vmm implements Execution, Mechanisms {
           : cause === CAUSE.fetchPage
             ? ACCESS.fetch
             : undefined;
+    if (cause === CAUSE.illegal && (this.#site() || this.#firstFloat())) return;
     if (access === undefined) {
       this.vcpu.raise(cause, valueLow, valueHigh);
       this.#exit({ reason: "exception" });
@@ -365,23 +448,42 @@ export class Vmm implements Execution, Mechanisms {
    * @param access What must be permitted. @param blamed What the fault is said to be, if it is the guest's own.
    */
   #fault(access: Access, blamed: Access, low: number, high: number): void {
-    const { memory, bus, hart, log, position } = this.#platform;
+    const { memory, bus, hart, guest, log, position } = this.#platform;
+    if (this.#inline) this.#inStub = this.#copies!.stubsAt(hart.pcLow, hart.pcHigh) >= 0;
+    if (this.#state !== undefined && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
+      this.#showState(this.#state, access, low, high);
+      return;
+    }
+    const stubs = this.#inStub && access === ACCESS.fetch ? this.#copies!.stubsAt(low, high) : -1;
+    if (stubs >= 0) {
+      this.#note("page-fault");
+      this.#show(stubs, PTE.X, low, high);
+      return;
+    }
     const steps = this.#memory.walked.steps;
     const physical = this.#memory.translate(low, high, access);
     const walked = this.#memory.walked.steps - steps;
     const page = pageOf(hart.context.root, low, high);
     if (physical >= 0 && memory.guestHolds(physical, 1)) {
       const frame = Math.floor(physical / PAGE_BYTES);
-      if (this.#runsCopy(frame, access)) {
+      if (access === ACCESS.store && this.#tables?.has(frame) === true) {
+        this.#note("table-write");
+        this.vcpu.work("walk-step", walked);
+        const before = this.#tables.before(physical);
+        this.#carryOut({ reason: "table-write" });
+        this.#tables.changed(before);
+        return;
+      }
+      if (this.#copies?.serves(frame, access) === true) {
         this.#note("code-access");
         this.vcpu.work("walk-step", walked);
         this.#carryOut({ reason: "code-access" });
-        if (access === ACCESS.store && this.#rewriter?.stored(frame) === true) this.#dropCopy(frame, this.#rewriter);
+        this.#copies.served(frame, access);
         return;
       }
       this.#note("page-fault");
       this.vcpu.work("walk-step", walked);
-      const [shown, most] = this.#shown(frame, access);
+      const [shown, most] = this.#shown(frame, access, low, high);
       // Where the leaf replaced another, or the set was full, every root is gone.
       if (this.#changed || !this.shadow.roomy) this.#apply();
       // A leaf that was read anew replaces the old one in every root.
@@ -407,70 +509,52 @@ export class Vmm implements Execution, Mechanisms {
     this.#carryOut({ reason: "page-fault", hidden: false });
   }
 
-  /** Whether an access must be carried out in place of a fill: the page runs as a copy, or may not be written while there is one. */
-  #runsCopy(frame: number, access: Access): boolean {
-    if (this.#rewriter === undefined || access === ACCESS.fetch || this.#rewriter.copyOf(frame) < 0) return false;
-    if (access === ACCESS.store) return true;
-    return (
-      this.#platform.guest.mode === SUPERVISOR &&
-      permits(this.#memory.found.leaf, ACCESS.fetch, this.#memory.viewer(ACCESS.fetch))
-    );
+  /** The guest's kernel reached for the state page: it gets it, unless its own page table maps something else there (T17). */
+  #showState(state: StatePage, access: Access, low: number, high: number): void {
+    const { memory, hart, guest } = this.#platform;
+    this.#note("page-fault");
+    const own = { steps: 0, level: 0, entry: 0 };
+    const page = guest.root < 0 ? -1 : pageOf(guest.root, low, high);
+    if (page >= 0 && walk(memory, guest.root, page, own, (physical) => memory.guestHolds(physical, 8)) >= 0) {
+      this.vcpu.work("walk-step", own.steps);
+      const message = `shared-page.foreign-access: the guest maps the state page's address itself, at 0x${hart.pc.toString(16)}`;
+      this.#platform.end ??= { reason: "stopped", code: 1, message };
+      return;
+    }
+    this.vcpu.work("walk-step", own.steps);
+    if (access === ACCESS.fetch) {
+      this.vcpu.raise((guest.root < 0 ? ACCESS_CAUSE : PAGE_CAUSE)[access], low, high);
+      this.#carryOut({ reason: "page-fault", hidden: false });
+      return;
+    }
+    this.#show(state.frame, PTE.R | PTE.W, low, high);
   }
-  /** The frame that a page shows of a guest's frame, and what it may permit at most. Copies are for the kernel to execute, and nothing else. */
-  #shown(frame: number, access: Access): readonly [frame: number, most: number] {
-    const rewriter = this.#rewriter;
-    if (rewriter === undefined) return [frame, ALL];
-    const writable = rewriter.copyOf(frame) < 0 ? PTE.W : 0;
-    if (this.#platform.guest.mode === USER) return [frame, PTE.R | PTE.X | writable];
-    if (access !== ACCESS.fetch) return [frame, PTE.R | writable];
-    if (writable !== 0) this.#makeCopy(frame, rewriter);
-    return [rewriter.copyOf(frame), PTE.X];
-  }
-  #makeCopy(frame: number, rewriter: Rewriter): void {
-    if (!this.shadow.roomy || !rewriter.roomy) this.shadow.drop();
-    if (!this.shadow.roomy || !rewriter.roomy) rewriter.clear();
-    const { log, position, hart } = this.#platform;
-    const took = rewriter.make(frame);
-    // Whoever could write the frame, or execute it as it is, must come by here first.
-    if (this.shadow.dropFrame(frame) > 0) hart.fence();
-    this.vcpu.work("copy", DOUBLEWORDS_IN_PAGE);
-    this.#rewrote(took);
-    log.append("patch", position.step, { page: BigInt(frame * PAGE_BYTES), sites: took.patched });
-  }
-  #dropCopy(frame: number, rewriter: Rewriter): void {
-    this.shadow.dropFrame(rewriter.copyOf(frame));
-    rewriter.drop(frame);
-    this.#platform.hart.fence();
-  }
-  #rewrote(took: Rewriting | undefined): void {
-    if (took === undefined) return;
-    this.vcpu.work("scan", took.scanned);
-    this.vcpu.work("patch", took.patched);
+  /** Maps a frame of the VMM's own where the guest has reached for it. @param most What the guest may do with it, as PTE bits. */
+  #show(frame: number, most: number, low: number, high: number): void {
+    const { hart, log, position } = this.#platform;
+    if (this.#changed || !this.shadow.roomy) this.#apply();
+    const leaf = leafOf(frame, ALL | PTE.V | PTE.U | PTE.A | PTE.D);
+    const { root } = hart.context;
+    this.shadow.fill(root, pageOf(root, low, high), leaf, frame, ANYONE, most);
+    hart.fence(low, high);
+    this.vcpu.work("shadow-fill");
+    log.appendWords(FILL, position.step, root, (low & ~4095) >>> 0, high, 0);
+    this.#carryOut({ reason: "page-fault", hidden: true });
   }
 
-  /** Logs an exit, unless it is part of the one before, and does what the technique says. */
+  /** The frame that a page shows of a guest's frame, and what it may permit at most. */
+  #shown(frame: number, access: Access, low: number, high: number): readonly [frame: number, most: number] {
+    if (this.#tables?.has(frame) === true) return [frame, PTE.R | PTE.X];
+    return this.#copies?.shown(frame, access, low, high) ?? [frame, ALL];
+  }
+
+  /** Logs an exit and does what the technique says. */
   #exit(exit: Exit): void {
     this.#note(exit.reason);
     this.#carryOut(exit);
   }
-  #note(reason: ExitReason): void {
-    const { hart, log, position } = this.#platform;
-    let name = this.#reasons.get(reason);
-    if (name === undefined) {
-      name = log.name(reason);
-      this.#reasons.set(reason, name);
-    }
-    const bits = HAS_BITS.has(reason) ? hart.current.bits : 0;
-    if (!this.#exited) log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
-    this.#exited = true;
-    if (position.step !== this.#stuckAt) {
-      this.#stuckAt = position.step;
-      this.#stuck = 0;
-    } else if (++this.#stuck > STUCK) {
-      throw new Error(
-        `Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`,
-      );
-    }
+  #note(reason: Exit["reason"]): void {
+    this.#exits.note(reason);
   }
   #carryOut(exit: Exit): Verdict {
     const verdict = this.#verdict(exit);
@@ -488,7 +572,7 @@ export class Vmm implements Execution, Mechanisms {
 
   notice(): void {
     // The hart is interrupted by what came due, whether or not the guest may take it yet; unless the VMM has control already.
-    if (this.#exited) return;
+    if (this.#exits.exited) return;
     this.#trapped(VMM_TIMER, 0, 0);
     this.#note("interrupt");
     this.#verdict({ reason: "interrupt" });
@@ -502,6 +586,7 @@ export class Vmm implements Execution, Mechanisms {
 
   completeWait(): void {
     this.vcpu.waiting = false;
-    this.#platform.hart.complete();
+    if (this.#hypercalls?.blocked === true) this.#hypercalls.unblock();
+    else this.#platform.hart.complete();
   }
 }

@@ -35,6 +35,11 @@ const VERBS: Readonly<Record<string, { readonly summary: string; readonly load: 
   stats: { summary: "count events and bytes of a trace", load: () => import("./stats.ts") },
   recost: { summary: "price stored traces under another model", load: () => import("./recost.ts") },
   report: { summary: "write the reports of stored results again", load: () => import("./report.ts") },
+  afterburn: {
+    summary: "annotate the sensitive instructions of an assembly source",
+    load: () => import("./afterburn.ts"),
+  },
+  audit: { summary: "find out whether a profile's machine is virtualizable", load: () => import("./audit.ts") },
   guests: { summary: "list guests, fetch or build one", load: () => import("./guests.ts") },
   bench: { summary: "measure the simulator itself", load: () => import("./bench.ts") },
   doctor: { summary: "check this installation", load: () => import("./doctor.ts") },

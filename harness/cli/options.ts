@@ -68,7 +68,7 @@ function addedMark(form: string) {
 
 export function addGuestOptions(command: Command): Command {
   return command
-    .option("--guest <NAME>", "a guest by name: hutch, a program of hutch, u-boot, debian, linux-mini")
+    .option("--guest <NAME>", "a guest by name: hutch, hutch-pre, a program of hutch, u-boot, debian, linux-mini")
     .option("--run <COMMAND>", 'what hutch runs, such as "null-syscall 1000"')
     .option("--kernel <FILE>", "a guest of your own: an ELF64, a RISC-V Image or a raw file")
     .option("--firmware <FILE>", "firmware that starts before the kernel, in machine mode")

@@ -68,7 +68,7 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     throw new RangeError(
       `Cannot run ${loaded.name} unsound as its own techniques say themselves what they are: name some with --technique`,
     );
-  const { comparison, recorded, differences, undetected } = await runExperiment(loaded, {
+  const { comparison, recorded, differences, undetected, belied } = await runExperiment(loaded, {
     folder,
     overrides,
     workers: options.workers,
@@ -86,13 +86,14 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     recorded.unfinished === undefined
       ? undefined
       : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
-  const failed = differences.length + undetected.length > 0;
+  const failed = differences.length + undetected.length + belied.length > 0;
   const exitCode = failed ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
   const equal =
     undetected.length === 0
       ? undefined
       : `${undetected.join(", ")} ran unsound, and the difference that the experiment is about was not seen`;
-  const remark = differences[0]?.firstDifference?.message ?? equal ?? unfinished ?? failureRemark(workload, recorded);
+  const remark =
+    differences[0]?.firstDifference?.message ?? equal ?? belied[0] ?? unfinished ?? failureRemark(workload, recorded);
   return {
     exitCode,
     document: comparisonDocument(comparison, folder, written.report),

@@ -234,6 +234,22 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
+    id: "work.call",
+    unit: "hypercall answered",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 6, load: 2, "load.used": 1, store: 3, branch: 2, "jump.table": 1 },
+    source: LISTED,
+  },
+  {
+    id: "work.table-entry",
+    unit: "page-table entry checked and written for the guest",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 16, load: 2, "load.used": 2, store: 1, branch: 8 },
+    source: LISTED,
+  },
+  {
     id: "work.device",
     unit: "access to the model of a device",
     occasions: ["vmm.work"],
@@ -307,6 +323,8 @@ function charges(meter: Meter): Fold<void> {
     patch: nothing,
     // The hart carried it out as it does any instruction.
     leak: nothing,
+    // Its work is logged as `call`.
+    hypercall: nothing,
     // The device moves the bytes; waiting costs nothing, as guest time is open loop.
     dma: nothing,
     idle: nothing,

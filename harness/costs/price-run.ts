@@ -129,7 +129,12 @@ export class Pricing {
       throw new RangeError(
         `Cannot price vmm.resume at step ${event.step} as a resume follows an exit: the guest was running`,
       );
-    } else if (event.kind === "guest.trap" || event.kind === "interrupt" || event.kind === "sbi") {
+    } else if (
+      event.kind === "guest.trap" ||
+      event.kind === "interrupt" ||
+      event.kind === "sbi" ||
+      event.kind === "hypercall"
+    ) {
       this.#unretired += 1;
     } else if (event.kind === "checkpoint" && event.instret !== BigInt(event.step - this.#unretired)) {
       const counted = `${event.step} steps hold ${this.#unretired} traps, interrupts and SBI calls`;

@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { cachedFile } from "./cache.ts";
 import { debianIsFetched, debianLinux, FETCH_DEBIAN } from "./debian-linux.ts";
 import type { Guest } from "./guest.ts";
-import { hutch } from "./hutch.ts";
+import { hutch, hutchPara, hutchPre } from "./hutch.ts";
 import { BUILD_LINUX_MINI, LINUX_MINI, linuxMini, linuxMiniIsBuilt } from "./linux-mini.ts";
 import { U_BOOT_FILE, uBoot } from "./u-boot.ts";
 
@@ -25,6 +25,8 @@ const PROGRAMS: Readonly<Record<string, { readonly usual: number; readonly quick
   compute: { usual: 100, quick: 5 },
 };
 
+const BUILDS: Readonly<Record<string, typeof hutch>> = { hutch, "hutch-pre": hutchPre, "hutch-para": hutchPara };
+
 /** A line of `trapline guests ls`. */
 export interface CatalogueEntry {
   readonly name: string;
@@ -40,6 +42,13 @@ export function catalogue(): readonly CatalogueEntry[] {
   const fetched = existsSync(cachedFile(U_BOOT_FILE.guest, U_BOOT_FILE.file));
   return [
     { name: "hutch", what: "the embedded kernel; --run says what it runs", ready: true, how: "" },
+    {
+      name: "hutch-pre",
+      what: "the same, padded and annotated by the afterburner; --run says what it runs",
+      ready: true,
+      how: "",
+    },
+    { name: "hutch-para", what: "the same, ported to technique para; --run says what it runs", ready: true, how: "" },
     ...Object.entries(PROGRAMS).map(([name, { usual }]) => ({
       name,
       what: `hutch running ${name} ${usual}`,
@@ -70,17 +79,18 @@ export function catalogue(): readonly CatalogueEntry[] {
 /**
  * A guest by its name.
  *
- * @param name `hutch`, a program of hutch, `u-boot`, `debian` or `linux-mini`.
+ * @param name `hutch`, `hutch-pre`, `hutch-para`, a program of hutch, `u-boot`, `debian` or `linux-mini`.
  * @param options `run`: what hutch runs. `quick`: fewer laps, or a shorter boot.
  * @throws {RangeError} If there is none of that name, or it takes no command.
  */
 export function guestNamed(name: string, options: { readonly run?: string; readonly quick?: boolean } = {}): Guest {
   const { run, quick = false } = options;
-  if (name === "hutch" || Object.hasOwn(PROGRAMS, name)) {
-    if (run !== undefined) return hutch.running(run);
-    const program = name === "hutch" ? "null-syscall" : name;
+  if (Object.hasOwn(BUILDS, name) || Object.hasOwn(PROGRAMS, name)) {
+    const build = BUILDS[name] ?? hutch;
+    if (run !== undefined) return build.running(run);
+    const program = Object.hasOwn(PROGRAMS, name) ? name : "null-syscall";
     const { usual, quick: fewer } = PROGRAMS[program]!;
-    return hutch.running(`${program} ${quick ? fewer : usual}`);
+    return build.running(`${program} ${quick ? fewer : usual}`);
   }
   const others: Readonly<Record<string, () => Guest>> = {
     [uBoot.name]: () => uBoot,

@@ -37,6 +37,13 @@ describe("hutch", () => {
     expect([...(await guest.load()).kernel.subarray(0, 4)]).toEqual([0x7f, 0x45, 0x4c, 0x46]);
   });
 
+  test("has a build that the afterburner annotated, with names of its own", async () => {
+    const guest = guestNamed("hutch-pre", { run: "compute 1" });
+    expect(guest).toMatchObject({ name: "compute-pre", workload: "compute 1", binary: "hutch-pre" });
+    const [{ kernel }, { kernel: original }] = await Promise.all([guest.load(), hutch.running("compute 1").load()]);
+    expect(kernel).not.toEqual(original);
+  });
+
   test.each(["", "  ", "compute é", "x".repeat(256)])("refuses the command %j", (command) => {
     expect(() => hutch.running(command)).toThrow(/^Cannot run hutch as/);
   });

@@ -28,7 +28,8 @@ const DISK_BYTES = 1 << 20;
 /** What the kernel has room for (`boot_info.arguments`), its end included. */
 const ARGUMENT_BYTES = 256;
 
-export const hutch: {
+/** A build of hutch. */
+interface Hutch {
   /**
    * hutch, running one command as its first process and powering off behind it.
    *
@@ -36,8 +37,22 @@ export const hutch: {
    * @throws {RangeError} If there is no command, or it is longer than the kernel takes, or not ASCII.
    */
   running(command: string): Guest;
-} = {
-  running(command) {
+}
+
+/** hutch as its sources are. */
+export const hutch: Hutch = builtAs("hutch");
+
+/** The same sources through the afterburner: runs wherever hutch does, and knows its sites. */
+export const hutchPre: Hutch = builtAs("hutch-pre", "-pre");
+
+/** The same sources with the arch layer for Trapline's VMM: runs under `para` only. */
+export const hutchPara: Hutch = builtAs("hutch-para", "-para");
+
+/** @param suffix What is added to a program's name, so that runs of two builds have files of their own. */
+function builtAs(binary: string, suffix = ""): Hutch {
+  return { running };
+
+  function running(command: string): Guest {
     const words = command.trim().split(/\s+/);
     if (words[0] === "")
       throw new RangeError('Cannot run hutch as it needs a command: it is empty; say --run "null-syscall 1000"');
@@ -47,15 +62,15 @@ export const hutch: {
       );
     }
     return {
-      name: words[0]!,
+      name: `${words[0]!}${suffix}`,
       workload: words.join(" "),
-      binary: "hutch",
+      binary,
       append: words.join(" "),
       marks: HUTCH_MARKS,
       load: async () => ({
-        kernel: readImage("kernel", packageFile("experiments/guests/hutch/prebuilt/hutch.elf")),
+        kernel: readImage("kernel", packageFile(`experiments/guests/hutch/prebuilt/${binary}.elf`)),
         disk: new Uint8Array(DISK_BYTES),
       }),
     };
-  },
-};
+  }
+}

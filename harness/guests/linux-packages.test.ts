@@ -1,10 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sha256 } from "../store.ts";
 import { cachedFile } from "./cache.ts";
 import { guestNamed } from "./catalogue.ts";
 import { debianIsFetched, debianLinux, fetchDebianLinux } from "./debian-linux.ts";
 import { Host, imageOf, kernelFiles, programOf, writeAr, writeDeb } from "./host.fixture.ts";
+import { gatherPackages } from "./linux-packages.ts";
+import { linuxImage, PackageIndex, wanted } from "./package-index.ts";
+import { TESTED_PACKAGES } from "./tested-packages.ts";
 import { unpackPackage } from "./unpack-package.ts";
 
 const say = (): undefined => undefined;
@@ -101,6 +106,68 @@ describe("debian, from packages that are here", () => {
     const without = bare.within(() => fetchDebianLinux({ deb: [kernelDeb()], say }), { alone: true });
     await expect(without).rejects.toThrow(/^Cannot unpack virtio_blk\.ko\.xz as that takes xz: it is not here/);
     bare.remove();
+  });
+});
+
+describe("debian, from apt's mirror while its index is not the signed one", () => {
+  const served = new Map<string, Uint8Array>();
+  const server = createServer(({ url = "" }, response) => {
+    const body = served.get(url);
+    response.writeHead(body === undefined ? 404 : 200).end(body);
+  });
+  const mirror = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/debian/`;
+  beforeEach(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    host.program(
+      "apt-get",
+      `case "$*" in *REPO_URI*) echo ${mirror()} ;; *update*) echo "E: Packages.xz has unexpected size."; exit 100 ;; esac`,
+    );
+  });
+  afterEach(() => {
+    served.clear();
+    server.close();
+  });
+  const options = (said: string[] = []) => ({
+    guest: "debian",
+    command: "trapline guests fetch debian",
+    folder: host.folder,
+    say: (line: string) => said.push(line),
+  });
+
+  test("takes a package of a known SHA-256", async () => {
+    const deb = writeDeb({ "usr/bin/busybox": programOf() });
+    served.set("/debian/pool/busybox-static.deb", deb);
+    const known = new PackageIndex(
+      `Package: busybox-static\nVersion: 1\nFilename: pool/busybox-static.deb\nSize: 1\nSHA256: ${sha256(deb)}\n`,
+    );
+    const said: string[] = [];
+    const gathered = await host.within(() =>
+      gatherPackages((index) => [wanted(index, "busybox-static")], options(said), known),
+    );
+    expect(gathered.origins).toEqual({ "busybox-static.deb": sha256(deb) });
+    expect(gathered.found.busybox).toEqual(Buffer.from(programOf()));
+    expect(said[1]).toBe(
+      `apt accepts no index of ${mirror()}: taking the packages from there whose SHA-256 trapline knows`,
+    );
+  });
+
+  test("refuses other bytes, and what the mirror no longer has, by apt's reason", async () => {
+    const said: string[] = [];
+    const gather = () => host.within(() => gatherPackages((index) => [linuxImage(index)], options(said)));
+    const reason =
+      /^Cannot fetch debian as apt must read the index of trixie for riscv64: Packages\.xz has unexpected size; trapline/;
+    await expect(gather()).rejects.toThrow(reason);
+    expect(said.at(-1)).toMatch(/_riscv64\.deb as the mirror must have it: it answers 404$/);
+    const { file, sha256: hash } = linuxImage(new PackageIndex(TESTED_PACKAGES));
+    served.set(`/debian/${file}`, text("others"));
+    await expect(gather()).rejects.toThrow(reason);
+    expect(said.at(-1)).toContain(`as its SHA-256 must be ${hash}: it is ${sha256(text("others"))}`);
+  });
+
+  test("knows every package that the Linux guests take", () => {
+    const index = new PackageIndex(TESTED_PACKAGES);
+    const files = [linuxImage(index), wanted(index, "busybox-static"), wanted(index, "linux-source-6.12")];
+    for (const { file } of files) expect(file).toMatch(/^pool\/main\/.*\.deb$/);
   });
 });
 

@@ -7,6 +7,6 @@
 export { debianLinux } from "./debian-linux.ts";
 export { type FileGuestOptions, fileGuest } from "./file-guest.ts";
 export { DEFAULT_MEMORY_BYTES, type Guest, type GuestImages } from "./guest.ts";
-export { HUTCH_MARKS, hutch } from "./hutch.ts";
+export { HUTCH_MARKS, hutch, hutchPara, hutchPre } from "./hutch.ts";
 export { linuxMini } from "./linux-mini.ts";
 export { uBoot } from "./u-boot.ts";

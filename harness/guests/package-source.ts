@@ -44,10 +44,23 @@ const KEYRINGS = ["debian-archive-keyring.pgp", "debian-archive-keyring.gpg"].ma
   (name) => `/usr/share/keyrings/${name}`,
 );
 
+/** That apt can read no index of a mirror that it knows. */
+export class UnreadIndexError extends RangeError {
+  override readonly name = "UnreadIndexError";
+  /** The mirror's root, as apt has it. */
+  readonly mirror: string;
+
+  constructor(mirror: string, message: string) {
+    super(message);
+    this.mirror = mirror;
+  }
+}
+
 /**
  * A suite as the user's apt reads it.
  *
- * @throws {RangeError} If there is no apt, its sources name no mirror of Debian, or it cannot read the suite's index.
+ * @throws {UnreadIndexError} If apt cannot read the suite's index, or the index is not the one that is signed.
+ * @throws {RangeError} If there is no apt, or its sources name no mirror of Debian.
  */
 export async function aptSource(
   suite: Suite,
@@ -83,7 +96,8 @@ export async function aptSource(
   const { output } = await apt("indextargets", "--format", "$(FILENAME)", "Created-By: Packages");
   const listed = output.split("\n").find((path) => path !== "" && existsSync(path));
   if (update.status !== 0 || listed === undefined) {
-    throw new RangeError(
+    throw new UnreadIndexError(
+      mirror,
       `Cannot fetch ${guest} as apt must read the index of ${suite.name} for ${suite.architecture}: ${aptReason(update.output)}; ${otherwise.replace("URL", /^https?:/.test(mirror) ? `${mirror}, which checks no signature` : "URL")}`,
     );
   }
@@ -159,16 +173,23 @@ export function aptReason(output: string): string {
  * @throws {RangeError} If it is none, does not answer, or lacks the suite.
  */
 export async function mirrorSource(mirror: string, suite: Suite, options: SourceOptions): Promise<PackageSource> {
-  const root = mirror.replace(/\/+$/, "");
-  if (!/^https?:\/\/[^/]/.test(root)) {
-    throw new RangeError(
-      `Cannot fetch ${options.guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`,
-    );
-  }
+  const root = rootOf(mirror, options);
   options.say(`reading the index of ${suite.name} for ${suite.architecture} from ${root}`);
   const index = await get(`${root}/dists/${suite.name}/main/binary-${suite.architecture}/Packages.gz`);
+  return mirrorPackages(root, new PackageIndex(gunzipSync(index).toString("utf8")), options);
+}
+
+/**
+ * Packages that are known beforehand, as a mirror has them. Nothing that the mirror says is believed: each package is checked against
+ * the index that is given.
+ *
+ * @param mirror The mirror's root, over http or https.
+ * @throws {RangeError} If it is none.
+ */
+export function mirrorPackages(mirror: string, index: PackageIndex, options: SourceOptions): PackageSource {
+  const root = rootOf(mirror, options);
   return {
-    index: new PackageIndex(gunzipSync(index).toString("utf8")),
+    index,
     async fetch({ file, sizeBytes, sha256: expected }, into) {
       options.say(`fetching ${file}, ${megabytes(sizeBytes)}`);
       const path = join(into, basename(file));
@@ -176,6 +197,14 @@ export async function mirrorSource(mirror: string, suite: Suite, options: Source
       return checked(path, expected);
     },
   };
+}
+
+function rootOf(mirror: string, { guest }: SourceOptions): string {
+  const root = mirror.replace(/\/+$/, "");
+  if (/^https?:\/\/[^/]/.test(root)) return root;
+  throw new RangeError(
+    `Cannot fetch ${guest} as a mirror must be an http or https address: it is ${JSON.stringify(mirror)}`,
+  );
 }
 
 async function get(address: string): Promise<Uint8Array> {

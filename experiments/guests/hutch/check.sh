@@ -98,6 +98,7 @@ if command -v riscv64-unknown-elf-gcc >/dev/null; then
   done
   expect "build in two folders" "$(sha256sum <"$scratch/one/build/hutch.elf")" \
     "$(sha256sum <"$scratch/two/deeper/build/hutch.elf")"
-  expect "prebuilt" "$(sha256sum <"$scratch/one/build/hutch.elf")" "$(sha256sum <"$image")"
+  # Another port needs more to be built; .ci/run compares it.
+  [ "$(basename "$image")" != hutch.elf ] || expect "prebuilt" "$(sha256sum <"$scratch/one/build/hutch.elf")" "$(sha256sum <"$image")"
 fi
 exit $((failures > 0))

@@ -16,7 +16,7 @@ if (!["fresh", "compiled"].includes(compile())) {
 const entry = "harness/bench/peers/main.ts";
 const { main } = await import(pathToFileURL(join(root, "dist", entry.replace(/\.ts$/, ".js"))).href);
 try {
-  main(argv.slice(2));
+  await main(argv.slice(2));
 } catch (error) {
   // What can go wrong by the user's doing is said in one line.
   console.error(error instanceof RangeError || error.code?.startsWith("ERR_PARSE_ARGS") ? error.message : error);

@@ -50,8 +50,24 @@ const TIMED = 'TIMEFORMAT="%3U %3S"; { time "$@" </dev/null 2>&3; } 3>&2 2>"$0"'
  * @throws {RangeError} If the program fails.
  */
 export function run(contender: Contender, { kernel, folder }: Prepared, keep = false): Ran {
-  const report = join(folder, "cpu-seconds");
   const command = commandOf(contender, kernel, keep ? `${kernel}.kept` : join(folder, "recorded"), `${kernel}.kept`);
+  const ran = timed(nameOf(contender), kernel, command, folder);
+  return { ...ran, instret: contender.ours === undefined ? undefined : Number(ran.errors) };
+}
+
+/** A program's run, and what it wrote to the standard error. */
+export interface TimedRun extends Omit<Ran, "instret"> {
+  readonly errors: string;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param name What messages call it. @param guest What it runs. @param folder For a file of its own.
+ * @throws {RangeError} If it fails.
+ */
+export function timed(name: string, guest: string, command: readonly string[], folder: string): TimedRun {
+  const report = join(folder, "cpu-seconds");
   const { status, stdout, stderr, error } = spawnSync("bash", ["-c", TIMED, report, ...command], {
     encoding: "utf8",
     env: { ...process.env, LC_ALL: "C" },
@@ -59,14 +75,10 @@ export function run(contender: Contender, { kernel, folder }: Prepared, keep = f
   });
   if (status !== 0 || error !== undefined)
     throw new RangeError(
-      `Cannot compare with peers as ${nameOf(contender)} must run ${kernel} to its end: it says ${error?.message ?? stderr}`,
+      `Cannot compare with peers as ${name} must run ${guest} to its end: it says ${error?.message ?? stderr}`,
     );
   const [user, system] = readFileSync(report, "utf8").trim().split(" ").map(Number);
-  return {
-    seconds: user! + system!,
-    console: stdout,
-    instret: contender.ours === undefined ? undefined : Number(stderr),
-  };
+  return { seconds: user! + system!, console: stdout, errors: stderr };
 }
 
 function commandOf(contender: Contender, kernel: string, recorded: string, kept: string): readonly string[] {

@@ -2,7 +2,7 @@
  * `npm run bench:peers`: the same bare-metal work in ours and in QEMU, side by side, as ratios of speed.
  *
  * A group is one of ours and its peers, measured one right after the other, in alternating order, so that what else the machine does
- * strikes them alike. Speeds are by CPU seconds, differential over two sizes of the work.
+ * strikes them alike. Speeds are by CPU seconds, differential over two sizes of the work. With `--boot`, a whole boot instead.
  *
  * @module
  */
@@ -11,9 +11,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureBoot } from "./boot.ts";
 import { type Contender, nameOf, type Prepared, run } from "./contenders.ts";
-import { buildWorkload, requirePrograms } from "./peer-guests.ts";
+import { buildWorkload, QEMU, requirePrograms } from "./peer-guests.ts";
 import {
+  type BootRow,
   GROUPS,
   type Group,
   type Peer,
@@ -35,12 +37,13 @@ interface Options {
 }
 
 /** Runs it. @param args What follows `npm run bench:peers --`. @throws {RangeError} If it cannot, with the reason. */
-export function main(args: readonly string[]): void {
+export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
       json: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
+      boot: { type: "boolean", default: false },
       work: { type: "string" },
       ours: { type: "string" },
       repeats: { type: "string", default: "3" },
@@ -61,10 +64,14 @@ export function main(args: readonly string[]): void {
     repeats,
     say: (line) => process.stderr.write(`${line}\n`),
   };
-  requirePrograms();
+  requirePrograms(values.boot ? [QEMU] : undefined);
   const folder = mkdtempSync(join(tmpdir(), "trapline-peers-"));
   try {
-    const rows = options.quick ? smoke(options, folder) : measure(options, folder);
+    const rows = values.boot
+      ? [await measureBoot({ ...options, folder })]
+      : options.quick
+        ? smoke(options, folder)
+        : measure(options, folder);
     process.stdout.write(values.json ? `${JSON.stringify({ rows })}\n` : tableOf(rows));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -196,7 +203,7 @@ function measureGroup(
   }));
 }
 
-function tableOf(rows: readonly Row[]): string {
+function tableOf(rows: readonly (Row | BootRow)[]): string {
   if (rows.length === 0) return "All print the same checksums\n";
   const lines = rows.map(({ work, ours, mode, peer, ratio }) => [
     ...[work, ours, mode, peer],

@@ -65,6 +65,9 @@ export interface Row {
   readonly ratio: Spread;
 }
 
+/** The same of a whole boot, start and compilation included. */
+export type BootRow = Omit<Row, "work"> & { readonly work: "boot" };
+
 /** CPU seconds of one program at both sizes. */
 export interface Timing {
   readonly small: number;

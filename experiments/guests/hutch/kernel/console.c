@@ -39,8 +39,7 @@ void console_init(void) {
 }
 
 void console_putc(char c) {
-  while (!(mmio_read8(UART_BASE + LSR) & LSR_THR_EMPTY)) continue;
-  mmio_write8(UART_BASE + THR, (u8)c);
+  ARCH_CONSOLE_PUT(c);
 }
 
 /* Takes bytes from the device while there is room: the bytes of a complete line wait in the FIFO for its reader. */
@@ -60,6 +59,7 @@ static void receive(void) {
       line_complete = c == '\n';
     }
   }
+  console_flush();
   if (line_complete) {
     mmio_write8(UART_BASE + IER, 0);
     wake_all(&readers);

@@ -95,8 +95,7 @@ i64 exec(const char *name, const char *strings, u64 length, u64 count) {
   u64 *old_root = current->root;
   current->root = root;
   current->satp = SATP_SV39 | direct_to_physical(root) >> 12;
-  csr_write(satp, current->satp);
-  fence_translations();
+  space_enter(current->satp);
   space_free(old_root, current->areas);
   memcpy(current->areas, areas, sizeof areas);
   current->heap_end = areas[0].end;

@@ -49,6 +49,7 @@ static i64 console_write(u64 from, u64 n) {
     u64 part = MIN(n - done, (u64)CHUNK);
     if (!copy_from_user(chunk, from + done, part)) return -EFAULT;
     for (u64 i = 0; i < part; i++) console_putc(chunk[i]);
+    console_flush();
     done += part;
   }
   return (i64)n;

@@ -11,16 +11,14 @@ static struct process *owner;
 void fp_save_registers(struct fp_state *to);
 void fp_load_registers(const struct fp_state *from);
 
-static u64 fs(void) { return csr_read(sstatus) & SSTATUS_FS; }
-
 /* After an illegal instruction: true if it was floating point being Off, and now it is on. */
 bool fp_trap(void) {
-  if (fs() != 0) return false;
+  if (fp_status() != 0) return false;
   if (!current->fp_used) memset(current->fp, 0, sizeof *current->fp);
-  csr_set(sstatus, SSTATUS_FS_INITIAL);
+  fp_status_set(SSTATUS_FS_INITIAL);
   fp_load_registers(current->fp);
   /* Loading made it Dirty; the registers hold what is stored, or the initial state. */
-  csr_clear(sstatus, SSTATUS_FS_DIRTY & ~(current->fp_used ? SSTATUS_FS_CLEAN : SSTATUS_FS_INITIAL));
+  fp_status_clear(SSTATUS_FS_DIRTY & ~(current->fp_used ? SSTATUS_FS_CLEAN : SSTATUS_FS_INITIAL));
   current->fp_used = true;
   owner = current;
   return true;
@@ -28,22 +26,22 @@ bool fp_trap(void) {
 
 /* Brings current->fp up to date. */
 void fp_store(void) {
-  if (fs() != SSTATUS_FS_DIRTY) return;
+  if (fp_status() != SSTATUS_FS_DIRTY) return;
   fp_save_registers(current->fp);
-  csr_clear(sstatus, SSTATUS_FS_DIRTY & ~SSTATUS_FS_CLEAN);
+  fp_status_clear(SSTATUS_FS_DIRTY & ~SSTATUS_FS_CLEAN);
 }
 
 /* Before a switch from current to next. */
 void fp_switch(const struct process *next) {
-  u64 now = fs();
+  u64 now = fp_status();
   if (now == SSTATUS_FS_DIRTY) fp_save_registers(current->fp);
-  if (now) csr_clear(sstatus, SSTATUS_FS);
-  if (owner == next) csr_set(sstatus, SSTATUS_FS_CLEAN);
+  if (now) fp_status_clear(SSTATUS_FS);
+  if (owner == next) fp_status_set(SSTATUS_FS_CLEAN);
 }
 
 /* The registers no longer count as the state of p: its next use loads what is stored. */
 void fp_drop(const struct process *p) {
   if (owner != p) return;
   owner = NULL;
-  if (p == current) csr_clear(sstatus, SSTATUS_FS);
+  if (p == current) fp_status_clear(SSTATUS_FS);
 }

@@ -16,6 +16,8 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int64_t i64;
 
+#include "arch.h"
+
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGE_DOWN(x) ((u64)(x) & ~(u64)(PAGE_SIZE - 1))
 #define PAGE_UP(x) PAGE_DOWN((u64)(x) + PAGE_SIZE - 1)

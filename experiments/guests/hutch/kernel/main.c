@@ -33,8 +33,7 @@ __attribute__((noreturn)) void main(void) {
   processes_init();
   current = process_alloc();
   current->state = RUNNING;
-  csr_write(satp, current->satp);
-  fence_translations();
+  space_enter(current->satp);
   struct file *console = file_alloc(FILE_CONSOLE, true, true);
   for (u32 i = 0; i < 3; i++) current->files[i] = i ? file_hold(console) : console;
   u64 count = shell_arguments(strings, &length);
@@ -42,6 +41,6 @@ __attribute__((noreturn)) void main(void) {
   if (result < 0) panic("cannot run sh: error %d", (int)-result);
   current->frame.a[0] = (u64)result;
   timer_init();
-  csr_write(sie, SIE_STIE | SIE_SEIE);
+  interrupts_enable(SIE_STIE | SIE_SEIE);
   enter_user(current);
 }

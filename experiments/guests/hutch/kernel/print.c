@@ -48,6 +48,7 @@ void print(const char *format, ...) {
   va_start(list, format);
   print_list(format, list);
   va_end(list);
+  console_flush();
 }
 
 void panic(const char *format, ...) {

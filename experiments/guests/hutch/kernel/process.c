@@ -89,8 +89,7 @@ void process_exit(u32 status) {
     if (p->state == ZOMBIE) wake_all(&init->children);
   }
   current->satp = SATP_SV39 | image_to_physical(kernel_root) >> 12;
-  csr_write(satp, current->satp);
-  fence_translations();
+  space_enter(current->satp);
   space_free(current->root, current->areas);
   fp_drop(current);
   current->status = status;

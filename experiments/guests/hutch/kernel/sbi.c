@@ -30,5 +30,5 @@ void sbi_set_timer(u64 time) { sbi_call(SBI_TIME, SBI_TIME_SET, time, 0); }
 /* Type 0 is shutdown; reason 1 is system failure. */
 void sbi_shutdown(bool failed) {
   sbi_call(SBI_SRST, SBI_SRST_RESET, 0, failed);
-  for (;;) __asm__ volatile("wfi");
+  for (;;) hart_rest();
 }

@@ -18,25 +18,17 @@ void make_runnable(struct process *p) {
   run_last = p;
 }
 
-/* Waits with interrupts closed: wfi ends when one is pending, and the window after it takes the interrupt. */
-static void idle(void) {
-  __asm__ volatile("wfi" ::: "memory");
-  csr_set(sstatus, SSTATUS_SIE);
-  csr_clear(sstatus, SSTATUS_SIE);
-}
-
 /* Gives the hart to the next runnable process. The caller has put current where it is to be found again. */
 void schedule(void) {
   struct process *previous = current;
-  while (!run_first) idle();
+  while (!run_first) interrupts_wait();
   struct process *next = run_first;
   run_first = next->next;
   next->state = RUNNING;
   if (next == previous) return;
   fp_switch(next);
   if (next->satp != previous->satp) {
-    csr_write(satp, next->satp);
-    fence_translations();
+    space_next(next->satp);
   }
   current = next;
   switch_context(previous, next);

@@ -65,6 +65,7 @@ void space_free(u64 *root, const struct area *areas) {
     frame_drop(direct_to_physical(middle));
   }
   frame_drop(direct_to_physical(root));
+  space_gone(SATP_SV39 | direct_to_physical(root) >> 12);
 }
 
 /* Gives the child of a fork the parent's areas and pages; pages that can be written become copy-on-write in both. */
@@ -85,7 +86,7 @@ bool space_copy(struct process *child) {
       frame_hold(physical_of(*from));
     }
   }
-  fence_translations();
+  space_changed(current->satp);
   return complete;
 }
 
@@ -135,14 +136,15 @@ bool space_fault(u64 address, u64 needed) {
   u64 page = PAGE_DOWN(address);
   u64 *entry = leaf_entry(current->root, page, true);
   if (!entry) return false;
-  if (!(*entry & PTE_V)) {
+  bool known = *entry & PTE_V;
+  if (!known) {
     u64 made = new_page(area, page);
     if (!made) return false;
     *entry = made;
   } else if (needed == PTE_W && *entry & PTE_COW) {
     if (!break_sharing(entry)) return false;
   }
-  fence_translation(page);
+  space_leaf_changed(page, known);
   return true;
 }
 
@@ -168,7 +170,7 @@ i64 do_brk(u64 end) {
     current->heap_end = end;
     if (heap->end < old) {
       unmap(current->root, heap->end, old);
-      fence_translations();
+      space_changed(current->satp);
     }
   }
   return (i64)current->heap_end;
@@ -207,6 +209,6 @@ i64 do_munmap(u64 start, u64 length) {
     *area = (struct area){0};
   }
   unmap(current->root, start, end);
-  fence_translations();
+  space_changed(current->satp);
   return 0;
 }

@@ -4,11 +4,12 @@
  */
 #include "layout.h"
 #include "riscv.h"
+#include "arch.h"
 
   .section .text.start, "ax"
   .globl start
 start:
-  csrw sie, zero
+  ARCH_START
   la t0, bss_start
   la t1, bss_end
 1:
@@ -21,19 +22,13 @@ start:
   mv a0, a1
   call early_boot
 
-  /* Nothing maps the physical address of the next fetch: its page fault is the jump to the high half. */
   li t0, IMAGE_OFFSET
   la t1, high
   add t1, t1, t0
   add sp, sp, t0
-  csrw stvec, t1
-  sfence.vma
-  csrw satp, a0
+  ARCH_ENTER_HIGH
 
   .balign 4
 high:
-  sfence.vma
-  la t0, trap_entry
-  csrw stvec, t0
-  csrw sscratch, zero
+  ARCH_TRAPS
   tail main

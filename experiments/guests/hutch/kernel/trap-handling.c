@@ -22,7 +22,7 @@ static bool is_page_fault(u64 cause) {
 void user_trap(u64 cause) {
   if (interrupt(cause)) return;
   if (is_page_fault(cause)) {
-    if (!space_fault(csr_read(stval), needed_permission(cause))) signal_force(SIGSEGV);
+    if (!space_fault(trap_value(), needed_permission(cause))) signal_force(SIGSEGV);
     return;
   }
   if (cause == CAUSE_ILLEGAL_INSTRUCTION) {
@@ -41,11 +41,11 @@ void user_work(void) {
 /* Called by trap.S: returns to where the kernel was, or to the failure exit of copy_user. */
 void kernel_trap(u64 cause) {
   if (interrupt(cause)) return;
-  u64 pc = csr_read(sepc);
-  u64 address = csr_read(stval);
+  u64 pc = trap_pc();
+  u64 address = trap_value();
   if (is_page_fault(cause) && pc >= (u64)copy_user_start && pc < (u64)copy_user_end) {
     if (address < USER_END && space_fault(address, needed_permission(cause))) return;
-    csr_write(sepc, (u64)copy_user_fault);
+    trap_set_pc((u64)copy_user_fault);
     return;
   }
   panic("trap in the kernel: scause %lx, sepc %lx, stval %lx", cause, pc, address);

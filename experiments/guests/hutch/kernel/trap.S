@@ -8,6 +8,7 @@
 #include "../abi.h"
 #include "layout.h"
 #include "riscv.h"
+#include "arch.h"
 
   .text
 
@@ -53,12 +54,9 @@
   .balign 4
   .globl trap_entry
 trap_entry:
-  csrrw sp, sscratch, sp
-  beqz sp, from_kernel
+  ARCH_SWAP_SP from_kernel
   SAVE_CALLER
-  csrr t0, sepc
-  csrrw t1, sscratch, zero
-  csrr t2, scause
+  ARCH_USER_TRAP
   sd t1, FRAME_SP(sp)
   li t3, CAUSE_USER_ECALL
   bne t2, t3, not_system_call
@@ -89,11 +87,7 @@ trap_return:
   lw t0, PROCESS_WORK(sp)
   bnez t0, return_work
   ld t0, FRAME_PC(sp)
-  csrw sscratch, sp
-  csrw sepc, t0
-  RESTORE_CALLER
-  ld sp, FRAME_SP(sp)
-  sret
+  ARCH_RETURN_TO_USER
 
 return_work:
   call user_work
@@ -101,23 +95,18 @@ return_work:
 
 /* From the kernel: an interrupt where SIE is open, or a page fault in the copy routines. */
 from_kernel:
-  csrrw sp, sscratch, sp
+  ARCH_SWAP_SP_BACK
   addi sp, sp, -144
   SAVE_CALLER
-  csrr a0, scause
+  ARCH_KERNEL_CAUSE
   call kernel_trap
-  RESTORE_CALLER
-  addi sp, sp, 144
-  sret
+  ARCH_RETURN_TO_KERNEL
 
 /* enter_user(process): the first return to user mode of process 1. */
   .globl enter_user
 enter_user:
   mv sp, a0
-  li t0, SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR | SSTATUS_FS | SSTATUS_SIE
-  csrc sstatus, t0
-  li t0, SSTATUS_SPIE
-  csrs sstatus, t0
+  ARCH_USER_STATUS
   j trap_return
 
 /* switch_context(from, to) */
@@ -189,15 +178,15 @@ sys_fork:
 /* irq_toggle(n): closes and opens interrupts n times, as a kernel's critical sections do. */
   .globl sys_irq_toggle
 sys_irq_toggle:
-  csrsi sstatus, SSTATUS_SIE
+  ARCH_OPEN
   beqz a0, 2f
 1:
-  csrrci t0, sstatus, SSTATUS_SIE
-  csrsi sstatus, SSTATUS_SIE
+  ARCH_CLOSE_AND_TELL
+  ARCH_OPEN
   addi a0, a0, -1
   bnez a0, 1b
 2:
-  csrci sstatus, SSTATUS_SIE
+  ARCH_CLOSE
   li a0, 0
   ret
 
@@ -207,8 +196,7 @@ sys_irq_toggle:
  */
   .globl copy_user
 copy_user:
-  li t0, SSTATUS_SUM
-  csrs sstatus, t0
+  ARCH_USER_MEMORY
   .globl copy_user_start
 copy_user_start:
   or t1, a0, a1
@@ -250,11 +238,11 @@ copy_user_start:
 5:
   .globl copy_user_end
 copy_user_end:
-  csrc sstatus, t0
+  ARCH_NO_USER_MEMORY
   li a0, 0
   ret
   .globl copy_user_fault
 copy_user_fault:
-  csrc sstatus, t0
+  ARCH_NO_USER_MEMORY
   li a0, -EFAULT
   ret

@@ -1,0 +1,178 @@
+/**
+ * The copies of its code that the guest's kernel runs, and where each of its pages shows one (T16): mapped to be executed, and for nothing else.
+ *
+ * Inline, there are up to three copies of a frame. Under Bare translation, where nothing of the VMM's can be mapped, all of its sites trap. Else they
+ * work on the state page, and where the guest leaves the addresses of the page's stubs unmapped (T17), in stubs too.
+ *
+ * Left out: giving stubs up when the guest maps their addresses later. It then runs them where it fetches from there before its next fence.
+ *
+ * @module
+ */
+import { PAGE_BYTES } from "../hart/memory.ts";
+import { ACCESS, type Access, permits, type Walk, walk } from "../hart/paging.ts";
+import { SUPERVISOR, USER } from "../hart/privileged.ts";
+import { canonical, PTE, pageOf } from "../hart/translations.ts";
+import type { Platform } from "../machine/platform.ts";
+import type { VmmFrames } from "./frames.ts";
+import type { GuestMemory } from "./guest-memory.ts";
+import { Rewriter, type Rewriting } from "./rewriter.ts";
+import type { ShadowTables } from "./shadow.ts";
+import { STUB_PAGES } from "./stubs.ts";
+import type { Work } from "./vcpu.ts";
+
+const DOUBLEWORDS_IN_PAGE = 512;
+/** Bytes from a stub's page up to the page that it serves. */
+const UP = STUB_PAGES * PAGE_BYTES;
+
+export interface CodeCopiesParts {
+  readonly platform: Platform;
+  readonly frames: VmmFrames;
+  readonly shadow: ShadowTables;
+  readonly memory: GuestMemory;
+  readonly inline: boolean;
+  work(kind: Work, count: number): void;
+}
+
+export class CodeCopies {
+  readonly #parts: CodeCopiesParts;
+  readonly #trapping: Rewriter;
+  /** Without stubs, and with. */
+  readonly #inPlace: Rewriter;
+  readonly #stubbed: Rewriter;
+  readonly #all: readonly Rewriter[];
+
+  constructor(parts: CodeCopiesParts) {
+    this.#parts = parts;
+    const { platform, frames } = parts;
+    const { memory, hart } = platform;
+    const rewriter = (inline: boolean, stubs = false) =>
+      new Rewriter({ memory, decoded: hart.decoded, frames, inline, stubs });
+    this.#trapping = rewriter(false);
+    this.#inPlace = parts.inline ? rewriter(true) : this.#trapping;
+    this.#stubbed = parts.inline ? rewriter(true, true) : this.#trapping;
+    this.#all = [...new Set([this.#trapping, this.#inPlace, this.#stubbed])];
+    hart.decoded.onWritten = (physical, length) => {
+      for (const one of this.#all) this.#note(one.written(physical, length));
+    };
+  }
+
+  /** How many pages of the guest's code there are copies of. */
+  get count(): number {
+    return this.#all.reduce((sum, { count }) => sum + count, 0);
+  }
+  /** The copies that the kernel runs at an address. */
+  #at(low: number, high: number): Rewriter {
+    const { inline, platform } = this.#parts;
+    if (!inline || platform.guest.root < 0) return this.#trapping;
+    return this.#mapped(low, high, -UP) ? this.#inPlace : this.#stubbed;
+  }
+  /** Whether there is any copy of a frame. */
+  #has(frame: number): boolean {
+    return this.#all.some((rewriter) => rewriter.copyOf(frame) >= 0);
+  }
+  /**
+   * Whether a site stands at a guest-physical address in place of the guest's instruction, or reaches over it, in some copy: what trapped there
+   * is then carried out from the original, which is right in any of them.
+   */
+  standsAt(physical: number): boolean {
+    return this.#all.some((rewriter) => rewriter.standsAt(physical));
+  }
+
+  /** Forgets all copies. No shadow may show any of them. */
+  clear(): void {
+    for (const rewriter of this.#all) rewriter.clear();
+  }
+
+  /** Whether an access must be carried out in place of a fill: the page runs as a copy, or may not be written while there is one. */
+  serves(frame: number, access: Access): boolean {
+    if (access === ACCESS.fetch || !this.#has(frame)) return false;
+    if (access === ACCESS.store) return true;
+    const { platform, memory } = this.#parts;
+    return platform.guest.mode === SUPERVISOR && permits(memory.found.leaf, ACCESS.fetch, memory.viewer(ACCESS.fetch));
+  }
+  /** Says that an access was carried out: a page that is written again and again is data, and its copies go. */
+  served(frame: number, access: Access): void {
+    if (access !== ACCESS.store) return;
+    for (const rewriter of this.#all) {
+      if (!rewriter.stored(frame)) continue;
+      const { shadow, platform } = this.#parts;
+      shadow.dropFrame(rewriter.copyOf(frame));
+      const stubs = rewriter.stubsOf(frame);
+      if (stubs >= 0) shadow.dropFrame(stubs);
+      rewriter.drop(frame);
+      platform.hart.fence();
+    }
+  }
+
+  /**
+   * The frame that a page shows of a guest's frame, and what it may permit at most. The kernel's fetches make a copy.
+   *
+   * @param low @param high The virtual address.
+   */
+  shown(frame: number, access: Access, low: number, high: number): readonly [frame: number, most: number] {
+    const writable = this.#has(frame) ? 0 : PTE.W;
+    if (this.#parts.platform.guest.mode === USER) return [frame, PTE.R | PTE.X | writable];
+    if (access !== ACCESS.fetch) return [frame, PTE.R | writable];
+    const rewriter = this.#at(low, high);
+    if (rewriter.copyOf(frame) < 0) this.#make(frame, rewriter);
+    return [rewriter.copyOf(frame), PTE.X];
+  }
+  #make(frame: number, rewriter: Rewriter): void {
+    const { shadow, platform, work } = this.#parts;
+    if (!shadow.roomy || !rewriter.roomy) shadow.drop();
+    if (!shadow.roomy || !rewriter.roomy) this.clear();
+    const took = rewriter.make(frame);
+    // Whoever could write the frame, or execute it as it is, must come by here first.
+    if (shadow.dropFrame(frame) > 0) platform.hart.fence();
+    work("copy", DOUBLEWORDS_IN_PAGE);
+    this.#note(took);
+    platform.log.append("patch", platform.position.step, { page: BigInt(frame * PAGE_BYTES), sites: took.patched });
+  }
+  #note(took: Rewriting | undefined): void {
+    if (took === undefined) return;
+    this.#parts.work("scan", took.scanned);
+    this.#parts.work("patch", took.patched);
+  }
+
+  /** Whether the guest has something of its own at an address, moved by a distance. Looking leaves no trace in its translations. */
+  #mapped(low: number, high: number, distance: number): boolean {
+    const { root } = this.#parts.platform.guest;
+    if (root < 0) return true;
+    const [movedLow, movedHigh] = moved(low, high, distance);
+    if (!canonical(root, movedHigh)) return true;
+    const { memory } = this.#parts.platform;
+    const out: Walk = { steps: 0, level: 0, entry: 0 };
+    return walk(memory, root, pageOf(root, movedLow, movedHigh), out, (at) => memory.guestHolds(at, 8)) >= 0;
+  }
+
+  /** The guest's frame whose stubs lie at an address, or -1 where none do. Looking reads only translations that the guest has used. */
+  #servedBy(low: number, high: number): number {
+    const { platform, memory, inline } = this.#parts;
+    if (!inline) return -1;
+    const { root, mode } = platform.guest;
+    if (mode !== SUPERVISOR || root < 0) return -1;
+    const [upLow, upHigh] = moved(low, high, UP);
+    if (!canonical(root, upHigh) || memory.translations.lookup(root, pageOf(root, upLow, upHigh)) < 0) return -1;
+    const physical = memory.translate(upLow, upHigh, ACCESS.fetch);
+    const frame = physical < 0 ? -1 : Math.floor(physical / PAGE_BYTES);
+    return frame >= 0 && this.#stubbed.stubsOf(frame) >= 0 && !this.#mapped(low, high, 0) ? frame : -1;
+  }
+  /** The frame of the stubs at an address, or -1. */
+  stubsAt(low: number, high: number): number {
+    const frame = this.#servedBy(low, high);
+    return frame < 0 ? -1 : this.#stubbed.stubsOf(frame);
+  }
+  /** The address of the site whose stub lies at an address, as two words; undefined where no stub lies there. */
+  siteAt(low: number, high: number): readonly [low: number, high: number] | undefined {
+    const frame = this.#servedBy(low, high);
+    if (frame < 0) return undefined;
+    const site = this.#stubbed.siteOf(frame, low & 4095);
+    const [upLow, upHigh] = moved(low, high, UP);
+    return [((upLow & ~4095) | (site % PAGE_BYTES)) >>> 0, upHigh];
+  }
+}
+
+function moved(low: number, high: number, distance: number): readonly [low: number, high: number] {
+  const sum = (low >>> 0) + distance;
+  return [sum >>> 0, (high + Math.floor(sum / 2 ** 32)) >>> 0];
+}

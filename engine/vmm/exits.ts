@@ -1,0 +1,76 @@
+/**
+ * The log of exits: exactly one `vmm.exit` for each time the guest has left, and an end to a guest that makes no progress.
+ *
+ * @module
+ */
+import { KIND_NUMBER } from "../event/record.ts";
+import type { Platform } from "../machine/platform.ts";
+import type { ExitReason } from "./exit.ts";
+
+const EXIT = KIND_NUMBER["vmm.exit"];
+const RESUME = KIND_NUMBER["vmm.resume"];
+
+/** More exits than this without one step of the guest are a defect of the VMM, not a slow guest. */
+const STUCK = 10_000;
+
+/** Exits that are about the instruction at pc. */
+const HAS_BITS: ReadonlySet<ExitReason> = new Set([
+  "privileged-instruction",
+  "halt",
+  "device-access",
+  "rewritten-site",
+  "code-access",
+  "table-write",
+]);
+
+export class Exits {
+  /** Between an exit and the resume that follows it. */
+  exited = true;
+  readonly #platform: Platform;
+  readonly #reasons = new Map<ExitReason, number>();
+  #stuckAt = -1;
+  #stuck = 0;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** After the guest's state was replaced. */
+  reset(): void {
+    this.exited = true;
+    this.#stuckAt = -1;
+  }
+
+  /**
+   * Logs an exit, unless it is part of the one before.
+   *
+   * @throws {Error} If the guest left again and again without a step.
+   */
+  note(reason: ExitReason): void {
+    const { hart, log, position } = this.#platform;
+    let name = this.#reasons.get(reason);
+    if (name === undefined) {
+      name = log.name(reason);
+      this.#reasons.set(reason, name);
+    }
+    const bits = HAS_BITS.has(reason) ? hart.current.bits : 0;
+    if (!this.exited) log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
+    this.exited = true;
+    if (position.step !== this.#stuckAt) {
+      this.#stuckAt = position.step;
+      this.#stuck = 0;
+    } else if (++this.#stuck > STUCK) {
+      throw new Error(
+        `Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`,
+      );
+    }
+  }
+
+  /** Logs that the guest runs again, if it was out. */
+  resume(): void {
+    if (!this.exited) return;
+    this.exited = false;
+    const { hart, guest, log, position } = this.#platform;
+    log.appendWords(RESUME, position.step, guest.mode, hart.context.mode);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Replays a recording under a technique that needs a port of its guest: the ported binary is driven by the recording's inputs, and what its
+ * users observe is compared with the recorded run's (T19, T20).
+ *
+ * The recorded run is run again, bare and compared exactly, to be observed. Inputs are keyed to the guest's own requests: each comes when the
+ * ported guest has read and printed as much as the recorded one had.
+ *
+ * @module
+ */
+import { native, type Technique } from "../engine/mod.ts";
+import { readTrace, type Trace, TraceWriter } from "../traces/mod.ts";
+import type { FirstDifference } from "./comparison.ts";
+import type { ConsoleInput, Moment } from "./console-input.ts";
+import { unpackConsoleMarks } from "./console-marks.ts";
+import { DivergenceError } from "./divergence.ts";
+import { drive } from "./drive.ts";
+import { hutchPara } from "./guests/hutch.ts";
+import type { Guest } from "./guests/mod.ts";
+import { compareObservations, Observation, type ObservedInput, type SystemCallAbi } from "./observable.ts";
+import { MemorySink, resultOf } from "./record.ts";
+import { type Recording, type Replay, type ReplayOptions, replay } from "./replay.ts";
+import { setUpPort } from "./setup.ts";
+
+interface Port {
+  /** The same workload on the ported binary. */
+  guest(command: string): Guest;
+  readonly abi: SystemCallAbi;
+}
+
+/** Ports by the binary that was recorded, and the kind of port. */
+const PORTS: Readonly<Record<string, Partial<Record<Technique["port"], Port>>>> = {
+  // exit and exec (`abi.h`).
+  hutch: { para: { guest: (command) => hutchPara.running(command), abi: { ends: [1n, 3n] } } },
+};
+
+/** The port that a technique needs in place of a recorded binary; undefined where it runs that as it is. */
+export function portFor(binary: string, technique: Technique): Port | undefined {
+  return PORTS[binary]?.[technique.port];
+}
+
+/** Gives each input when the guest has come to where the recorded one was. */
+export class RequestedInput implements ConsoleInput {
+  readonly #inputs: readonly ObservedInput[];
+  readonly #reads: () => number;
+  #printed = 0;
+  #at = 0;
+
+  /** @param reads How often the guest has read its console so far. */
+  constructor(inputs: readonly ObservedInput[], reads: () => number) {
+    this.#inputs = inputs;
+    this.#reads = reads;
+  }
+
+  get listening(): boolean {
+    return this.#at < this.#inputs.length;
+  }
+  nextStop(step: number): number {
+    return this.listening ? step + ASK_EVERY : Number.POSITIVE_INFINITY;
+  }
+  heard(bytes: Uint8Array): void {
+    this.#printed += bytes.length;
+  }
+  take({ waiting }: Moment): Uint8Array | undefined {
+    const next = this.#inputs[this.#at];
+    if (next === undefined) return undefined;
+    if (!waiting && (this.#printed < next.printed || this.#reads() < next.request)) return undefined;
+    this.#at++;
+    return next.data;
+  }
+  unfinished(): string | undefined {
+    return this.listening ? `input ${this.#at + 1} of ${this.#inputs.length}` : undefined;
+  }
+}
+/** A guest that reads without printing is looked at again after so many steps. */
+const ASK_EVERY = 10_000;
+
+/**
+ * Replays a recording on a ported binary.
+ *
+ * @throws {DivergenceError} If users observe another run, or the recording is not what its own machine does.
+ * @throws {RangeError} If the recording was cut short.
+ */
+export async function replayPorted(
+  recording: Recording,
+  port: Port,
+  technique: Technique,
+  options: ReplayOptions,
+): Promise<Replay> {
+  const recorded = recording.trace();
+  if (recorded.state === "prefix") {
+    throw new RangeError(
+      `Cannot replay under ${technique.name} as another binary is compared by its whole run: the recording was cut short; record it again`,
+    );
+  }
+  const bare = new Observation(port.abi);
+  const again = await replay(recording, { technique: native, sink: null, observation: bare });
+  bare.finish(again.ending);
+
+  const guest = port.guest(recorded.header.workload);
+  const { header, machine } = await setUpPort(recorded.header, recording.store, guest, technique, options.unsound);
+  const ported = new Observation(port.abi);
+  ported.attach(machine);
+  const memory = options.sink === undefined ? new MemorySink() : undefined;
+  const sink = memory ?? options.sink ?? null;
+  const writer = sink === null ? undefined : new TraceWriter(sink, header);
+  const input = new RequestedInput(bare.inputs, () => machine.parts.platform.console.reads);
+  const ending = await drive(machine, {
+    checkpointEvery: header.checkpointEvery,
+    maxSteps: header.maxSteps,
+    input,
+    consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
+    onBatch(batch) {
+      writer?.append(batch);
+      ported.feed(batch);
+      return true;
+    },
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.tamper === undefined ? {} : { tamper: options.tamper }),
+  });
+  writer?.finish();
+  ported.finish(ending);
+  const result = resultOf(machine, ending!);
+
+  const left = recorded.header.technique;
+  const names = { workload: recorded.header.workload, left, right: technique.name };
+  const found = compareObservations(bare, ported, names);
+  const unused = input.unfinished();
+  const difference: FirstDifference | undefined =
+    found !== undefined
+      ? { event: null, ...found }
+      : unused === undefined
+        ? undefined
+        : {
+            event: null,
+            step: machine.step,
+            message: `Cannot verify ${names.workload} under ${names.right} as every input must be used: ${unused} was not`,
+          };
+  if (difference !== undefined) throw new DivergenceError(difference, result, "observable");
+  const trace = (): Trace => {
+    if (memory !== undefined) return readTrace(memory.bytes());
+    throw new RangeError(
+      "Cannot read the replay as its trace must be kept in memory: replay it without a sink, or open what the sink wrote",
+    );
+  };
+  return {
+    ...result,
+    identity: { level: "observable", equal: true, firstDifference: null },
+    complete: true,
+    trace,
+    events: () => trace().events(),
+  };
+}
