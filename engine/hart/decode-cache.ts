@@ -114,6 +114,14 @@ export class DecodeCache {
     return this.#weights.get(physical) ?? (this.#framed.has(this.#memory.frame(physical)) ? 0 : weight);
   }
 
+  /** Instructions that counted for nothing since this was asked last: of stubs, and jumps to them. */
+  takeWeightless(): number {
+    const { u32 } = this.#memory;
+    const count = u32[at.WEIGHTLESS >>> 2]!;
+    u32[at.WEIGHTLESS >>> 2] = 0;
+    return count;
+  }
+
   /** Forgets all decoded code. */
   clear(): void {
     this.#pageOf.fill(-1);

@@ -370,7 +370,9 @@ export class Hart implements Environment {
       if (!(trap instanceof Trap)) throw trap;
       return this.#trap(trap.cause, Number(trap.value & 0xffff_ffffn), Number(trap.value >> 32n));
     }
-    this.position.retire(physical < 0 ? weight : this.decoded.weightAt(physical, weight));
+    const counts = physical < 0 ? weight : this.decoded.weightAt(physical, weight);
+    if (counts < weight) this.memory.u32[at.WEIGHTLESS >>> 2]!++;
+    this.position.retire(counts);
     return this.#access.deviceAnswered ? STOP.device : STOP.budget;
   }
 

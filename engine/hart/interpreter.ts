@@ -66,6 +66,9 @@ const mulhu: FunctionSpec = (() => {
   };
 })();
 
+const countWeightless = (by: 1 | -1): Code =>
+  i32.store(i32.const(0), i32.add(i32.load(i32.const(0), at.WEIGHTLESS), i32.const(by)), at.WEIGHTLESS);
+
 /** Ops that are the engine's own, and what their handlers do; `depth` is that of `$next` seen from the handler. */
 function ownHandler(op: number, depth: { next: number; lookup: number; restart: number; again: number }): Code {
   const undo = set(BUDGET, i32.add(get(BUDGET), i32.const(1)));
@@ -79,7 +82,12 @@ function ownHandler(op: number, depth: { next: number; lookup: number; restart: 
     case at.OP_FRAMED:
     case at.OP_WEIGHTLESS: {
       // The true op's byte lies at the slot's index behind the page's slots.
-      return [undo, set(OP, i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS)), br(depth.again)];
+      return [
+        undo,
+        countWeightless(1),
+        set(OP, i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS)),
+        br(depth.again),
+      ];
     }
     case at.OP_REGION: {
       const trueOp = i32.load8U(i32.add(get(SLOT_BASE), index), at.TRUE_OPS);
@@ -183,6 +191,7 @@ function runFunction(callees: Callees, threshold: number): FunctionSpec {
         i32.ne(i32.load8U(get(SLOT)), i32.const(at.OP_WEIGHTLESS)),
       ),
       set(BUDGET, i32.add(get(BUDGET), i32.const(1))),
+      countWeightless(-1),
     ),
     i64.store(i32.const(0), pcHere, at.PC),
     i32.store(i32.const(0), get(SLOT), at.EXIT_SLOT),

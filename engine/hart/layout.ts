@@ -33,6 +33,8 @@ export const RESERVATION = 0x334;
 export const CSR_MODE = 0x348;
 /** 1 while some interrupt is both pending and enabled in mie, so that enabling interrupts is TypeScript's to do. */
 export const INTERRUPT_READY = 0x34c;
+/** Instructions so far that counted for nothing: of stubs, and jumps to them (T4). Pads have a weight of 0 of their own and are not among them. */
+export const WEIGHTLESS = 0x338;
 /** Scratch for results that wasm hands over as 64 bits. */
 export const SCRATCH = 0x340;
 

@@ -14,6 +14,8 @@ export interface Execution {
   readonly translations: Translations;
   /** Whether an interrupt that the guest has enabled can reach it here: a VMM that is not in control may not know that it is enabled. */
   readonly interruptible: boolean;
+  /** Logs what has been counted and not been logged yet: before a mark or a checkpoint, and at the end. */
+  account(): void;
   /** Runs at most `budget` steps, and at least something: the position moves, or `waiting` is set, or the guest ends. */
   resume(budget: number): void;
   /** Something came due in guest time: a machine that runs the guest deprivileged is interrupted by it. */

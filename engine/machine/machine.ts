@@ -169,7 +169,10 @@ export class Machine {
     for (;;) {
       if (schedule.fire()) execution.notice();
       const end = this.#platform.end;
-      if (end !== undefined) return { kind: "end", ...end };
+      if (end !== undefined) {
+        execution.account();
+        return { kind: "end", ...end };
+      }
       if (execution.mark >= 0) {
         const code = execution.mark;
         execution.mark = -1;
@@ -227,6 +230,7 @@ export class Machine {
 
   /** Digests, and puts the digest into the guest stream. */
   checkpoint(): Digest {
+    this.#execution.account();
     const digest = this.digest();
     this.log.append("checkpoint", this.step, {
       digestLow: digest.low,

@@ -127,6 +127,7 @@ export class Native implements Execution {
   }
 
   notice(): void {}
+  account(): void {}
 
   interrupt(cause: number): void {
     const { hart, guest, log, position } = this.#platform;

@@ -140,6 +140,29 @@ describe("sites that work on the state page", () => {
     },
   );
 
+  test.each([
+    ["csrrw a2, sscratch, a0", 3],
+    ["csrr a2, sscratch", 0],
+    ["csrr a2, sepc", 3],
+    ["csrsi sstatus, 2", 7],
+    ["csrrci a2, sstatus, 2", 7],
+  ])("count what they run beside the guest's own instruction: %s", (instruction, extra) => {
+    const counts = (["reference", "interpreter", "jit"] as const).map((tier) => {
+      const machine = boot(
+        `li s1, 50\nagain: ${instruction}\naddi s1, s1, -1\nbnez s1, again\nj .`,
+        rewritingInline,
+        tier,
+      );
+      machine.run(BEFORE + 160);
+      machine.checkpoint();
+      let count = 0;
+      for (const event of eventsOf(machine.log.drain()))
+        if (event.kind === "vmm.work" && event.work === "stub") count += event.count;
+      return count;
+    });
+    expect(counts).toEqual(Array(3).fill(50 * extra));
+  });
+
   test("are left at their end by an interrupt that comes at any step, with the guest's own pc (T9)", () => {
     let taken = 0;
     for (let at = BEFORE - 5; at < BEFORE + COUNT + 8; at++) {

@@ -113,8 +113,7 @@ describe("hutch-para", () => {
       if ((bits & 3) !== 3) continue;
       const decoded = hart.decoded.decodeAt(bits & 0xffff, bits >>> 16);
       // Aligned or not: the second half of another instruction is none of these either.
-      if (decoded !== undefined && needsSite(decoded))
-        found.push(`${at.toString(16)} ${decoded.instruction.mnemonic}`);
+      if (decoded !== undefined && needsSite(decoded)) found.push(`${at.toString(16)} ${decoded.instruction.mnemonic}`);
     }
     expect(found).toEqual([]);
     const digests = [strict, leakyX86].map((profile) => {

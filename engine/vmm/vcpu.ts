@@ -28,6 +28,7 @@ export type Work =
   | "root-switch"
   | "device"
   | "copy"
+  | "stub"
   | "scan"
   | "patch"
   | "call"
@@ -68,6 +69,7 @@ export class VirtualCpu {
       "root-switch": name("root-switch"),
       device: name("device"),
       copy: name("copy"),
+      stub: name("stub"),
       scan: name("scan"),
       patch: name("patch"),
       call: name("call"),

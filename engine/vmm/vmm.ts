@@ -292,6 +292,7 @@ export class Vmm implements Execution, Mechanisms {
   #mark(code: number): void {
     const { log, position } = this.#platform;
     this.mark = code;
+    this.account();
     log.appendWords(MARK, position.step, code);
   }
   /** Counts the current instruction as one that should have trapped, and did not. */
@@ -582,6 +583,10 @@ export class Vmm implements Execution, Mechanisms {
     this.notice();
     this.#displaced = false;
     this.vcpu.interrupt(cause);
+  }
+
+  account(): void {
+    this.vcpu.work("stub", this.#platform.hart.decoded.takeWeightless());
   }
 
   completeWait(): void {

@@ -10,7 +10,7 @@
  * A numeric local label may be defined again and again, so that one form serves bodies of macros and repetitions too: they are annotated where they
  * are written, and make a record each time they are expanded. The record lies in a section of its own, which is not loaded.
  *
- * Left out: memory instructions, which only a run can find to be sensitive.
+ * Left out: memory instructions that no run has named (`memory-sites.ts`).
  * Source: LeVasseur et al., "Pre-virtualization: soft layering for virtual machines", ACSAC 2008.
  *
  * @module
@@ -25,6 +25,7 @@ import {
   type SiteTreatment,
 } from "../../engine/mod.ts";
 import { AssemblyState } from "./assembly-state.ts";
+import { isListed, MemoryCounter, type MemoryPlace } from "./memory-sites.ts";
 import { type Finding, findingOf, wordsThatLookSensitive } from "./sensitive-statements.ts";
 import { type ParsedSource, type Place, parseSource, type Statement, type Switch } from "./statements.ts";
 
@@ -37,6 +38,8 @@ export interface AfterburnOptions {
   readonly siteBytes?: Partial<Readonly<Record<SiteClass, number>>>;
   /** Names of sections that hold code of user programs: its sensitive instructions are listed, not annotated. */
   readonly userSections?: readonly string[];
+  /** Memory instructions to annotate, as a run named them. */
+  readonly memory?: readonly MemoryPlace[];
 }
 
 /** A sensitive statement of a source, and what became of it. */
@@ -87,12 +90,13 @@ const PAD: string = (() => {
  */
 export function afterburn(
   source: string,
-  { file, off = false, siteBytes = {}, userSections = [] }: AfterburnOptions,
+  { file, off = false, siteBytes = {}, userSections = [], memory = [] }: AfterburnOptions,
 ): Afterburned {
   const parsed = parseSource(source, file);
   const state = new AssemblyState();
   const output = new Output(parsed, !off);
   const switches = new Regions(parsed.switches);
+  const counter = new MemoryCounter();
   const sites: StatementSite[] = [];
   const remarks: Remark[] = [];
   for (const statement of parsed.statements) {
@@ -105,7 +109,8 @@ export function afterburn(
       );
     }
     const left = leftAlone(state, switches.isOn(start), userSections);
-    const finding = findingOf(statement, state);
+    const places = counter.follow(statement);
+    const finding = findingOf(statement, state) ?? memoryFinding(statement, isListed(places, memory));
     if (finding === "undecidable") remarks.push({ place, text: `${text}: an argument decides what it is` });
     else if (finding === "unknown-csr") remarks.push({ place, text: `${text}: this machine has no such CSR` });
     else if (finding !== undefined) {
@@ -130,6 +135,12 @@ export function afterburn(
     state.follow(statement);
   }
   return { text: output.text(), sites, remarks };
+}
+
+/** With a symbol for its address a memory instruction is two, of which the label of a site would name the first. */
+function memoryFinding({ rest }: Statement, wanted: boolean): Finding | undefined {
+  if (!wanted || !/\)$/.test(rest)) return undefined;
+  return { siteClass: "memory", bytes: SITE_CLASSES.memory.bytes };
 }
 
 /** Why a sensitive instruction here stays as it is, or undefined where it is annotated. */
@@ -205,8 +216,11 @@ class Output {
     if (!this.#annotates) return;
     const pads = Array<string>(padding / INSTRUCTION_BYTES).fill(`; ${PAD}`);
     const section = records.map((record) => `; ${recordText(record, padding)}`);
-    const added = `${pads.join("")}; .pushsection ${SITE_SECTION},"",@progbits${section.join("")}; .popsection`;
-    this.#insertions.push({ at: body, text: `${LABEL}: ` });
+    // Memory instructions have compressed forms, in which a jump has no room.
+    const whole = records.some(({ siteClass }) => siteClass === "memory");
+    const [before, after] = whole ? [".option push; .option norvc; ", "; .option pop"] : ["", ""];
+    const added = `${after}${pads.join("")}; .pushsection ${SITE_SECTION},"",@progbits${section.join("")}; .popsection`;
+    this.#insertions.push({ at: body, text: `${before}${LABEL}: ` });
     this.#insertions.push({ at: end, text: ifNamed === undefined ? added : onlyIfNamed(ifNamed, added) });
   }
 

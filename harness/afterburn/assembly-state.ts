@@ -18,8 +18,9 @@ interface Section {
 }
 
 const TEXT: Section = { name: ".text", executable: true };
-const OPENING = new Set([".macro", ".rept", ".irp", ".irpc"]);
-const CLOSING = new Set([".endm", ".endr"]);
+/** Directives that begin and end a body with arguments, or one that is assembled several times. */
+export const OPENING: ReadonlySet<string> = new Set([".macro", ".rept", ".irp", ".irpc"]);
+export const CLOSING: ReadonlySet<string> = new Set([".endm", ".endr"]);
 /** Sections that are code even where their flags are not given (`elf_special_sections`). */
 const CODE = /^\.(text|init|fini|plt|gnu\.linkonce\.t)(\.|$)/;
 

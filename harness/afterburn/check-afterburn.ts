@@ -4,7 +4,7 @@
  *
  * Each input is assembled in four ways: as it is; as the afterburner gives it back when it is off; put together again from the statements that were
  * read, without comments; and annotated. The first three must be one object file, byte for byte. The annotated one, linked, must pass the scan, and
- * without pads be the instructions of the first.
+ * without pads be the instructions of the first. Memory instructions have the same names in the source and in the image.
  *
  * @module
  */
@@ -19,6 +19,7 @@ import { packageFile } from "../installation.ts";
 import { afterburn } from "./afterburn.ts";
 import { elfSections } from "./elf-sections.ts";
 import { generatedC } from "./generated-c.ts";
+import { MemoryCounter, type MemoryInstruction, memoryInstructions, placeText } from "./memory-sites.ts";
 import { scanImage } from "./scan.ts";
 import { parseSource } from "./statements.ts";
 import { TOOL_LINES } from "./tool-lines.ts";
@@ -37,6 +38,8 @@ interface Input {
   readonly expanded?: number;
   /** Sensitive instructions that the source hides, which the scan must find. */
   readonly hidden: number;
+  /** Whether it has no macros. */
+  readonly whole: boolean;
 }
 
 const scratch = mkdtempSync(join(tmpdir(), "trapline-afterburn-"));
@@ -81,7 +84,8 @@ async function compiled(
     }),
   );
   return jobs.map(({ name }, index) => {
-    return { name, source: readFileSync(join(scratch, `compiled-${index}.s`), "utf8"), hidden: 0 };
+    const whole = /\.c /.test(name);
+    return { name, source: readFileSync(join(scratch, `compiled-${index}.s`), "utf8"), hidden: 0, whole };
   });
 }
 
@@ -99,7 +103,7 @@ async function inputs(): Promise<readonly Input[]> {
     return { name: `generated ${seed}`, path };
   });
   const lines = TOOL_LINES.map(({ name, source, sites, expanded, hidden = 0 }) => {
-    return { name, source, expanded: expanded ?? sites.length, hidden };
+    return { name, source, expanded: expanded ?? sites.length, hidden, whole: false };
   });
   return [...lines, ...(await compiled([...hutch, ...generated]))];
 }
@@ -153,8 +157,10 @@ function mnemonics(file: Uint8Array): string[] {
   });
 }
 
+const names = ({ places }: MemoryInstruction): string[] => places.map(placeText);
+
 /** What is wrong with an input; empty where nothing is. */
-function complaints({ expanded, hidden }: Input, index: number): string[] {
+function complaints({ source, expanded, hidden, whole }: Input, index: number): string[] {
   const file = (form: string, name: string): Buffer => readFileSync(join(scratch, `${index}`, form, name));
   const wrong: string[] = [];
   const original = file("original", "input.o");
@@ -166,6 +172,15 @@ function complaints({ expanded, hidden }: Input, index: number): string[] {
     wrong.push(...faults.map(({ address, message }) => `0x${address.toString(16)}: ${message}`));
   if (faults.length < hidden) wrong.push(`the scan finds ${faults.length} of ${hidden} hidden sites`);
   const count = sites.filter(({ treatment }) => treatment === "annotated").length;
+  const named = new Set(memoryInstructions(file("original", "input.elf"), "input.elf").flatMap(names));
+  const counter = new MemoryCounter();
+  const counted = parseSource(source, "input.s").statements.flatMap((statement) =>
+    counter.follow(statement).map(placeText),
+  );
+  const misnamed = counted.filter((place) => !named.has(place));
+  if (misnamed.length > 0) wrong.push(`its image has no memory instruction ${misnamed.join(", ")}`);
+  // Only macros hide memory instructions from whoever counts them in the source.
+  if (whole && new Set(counted).size !== named.size) wrong.push("not all memory instructions are counted");
   if (expanded !== undefined && count !== expanded) wrong.push(`it has ${count} annotated sites, not ${expanded}`);
   if (mnemonics(annotated).join() !== mnemonics(file("original", "input.elf")).join())
     wrong.push("annotated, it has other instructions");

@@ -21,6 +21,7 @@ import {
   siteClassOf,
 } from "../../engine/mod.ts";
 import { elfSections } from "./elf-sections.ts";
+import { isListed, type MemoryInstruction, type MemoryPlace, memoryInstructions, placeText } from "./memory-sites.ts";
 
 /** Something wrong with an image. */
 export interface ScanFault {
@@ -48,9 +49,10 @@ const PAD = findInstruction("pad")!.op;
 /**
  * @param file An ELF64 file for RISC-V, linked.
  * @param name What messages call it.
+ * @param memory Memory instructions that must be annotated besides.
  * @throws {RangeError} If it is none, or its records are broken.
  */
-export function scanImage(file: Uint8Array, name: string): Scan {
+export function scanImage(file: Uint8Array, name: string, memory: readonly MemoryPlace[] = []): Scan {
   const sections = elfSections(file, name);
   const records = readSites(sections.find((section) => section.name === SITE_SECTION)?.bytes ?? new Uint8Array(0));
   const code = sections.filter(({ executable, loaded }) => executable && loaded);
@@ -96,8 +98,27 @@ export function scanImage(file: Uint8Array, name: string): Scan {
       at += decoded.length;
     }
   }
+  if (memory.length > 0) faults.push(...unannotated(memoryInstructions(file, name), memory, byAddress));
   faults.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   return { sites: [...byAddress.values()], dropped, ...totals, interior, faults };
+}
+
+/** What is wrong with the memory instructions that a run named. */
+function unannotated(
+  instructions: readonly MemoryInstruction[],
+  memory: readonly MemoryPlace[],
+  byAddress: ReadonlyMap<bigint, Site>,
+): ScanFault[] {
+  const wanted = instructions.filter(({ places }) => isListed(places, memory));
+  const named = wanted.flatMap(({ places }) => places);
+  return [
+    ...wanted
+      .filter(({ address }) => byAddress.get(address)?.siteClass !== "memory")
+      .map(({ address, places }) => ({ address, message: `${placeText(places[0]!)} is not annotated` })),
+    ...memory
+      .filter((place) => !isListed(named, [place]))
+      .map((place) => ({ address: 0n, message: `${placeText(place)} names no memory instruction` })),
+  ];
 }
 
 /** What is wrong with a record, or undefined. */

@@ -6,7 +6,7 @@
  */
 import type { Profile } from "../../engine/mod.ts";
 import { INSTRUCTION_CLASSES, type InstructionClass } from "../comparison.ts";
-import { subjectsOf } from "./forms.ts";
+import { type Subject, subjectsOf } from "./forms.ts";
 import { type Observation, Observer } from "./observe.ts";
 import { predict } from "./predict.ts";
 
@@ -50,11 +50,12 @@ export function nameOf({ mnemonic, csr }: Pick<AuditedInstruction, "mnemonic" | 
  * Audits a machine.
  *
  * @param profile Of the machine.
+ * @param only Which rows to look at; all where it is left out. The verdict is about those alone.
  * @throws {RangeError} If the machine does not even do what the experiment's set-up needs.
  */
-export function audit(profile: Profile): Audit {
+export function audit(profile: Profile, only: (subject: Subject) => boolean = () => true): Audit {
   const observer = new Observer(profile);
-  const subjects = subjectsOf(profile);
+  const subjects = subjectsOf(profile).filter(only);
   // Batches keep few outcomes at a time.
   const observations: Observation[] = [];
   for (let at = 0; at < subjects.length; at += BATCH)

@@ -51,9 +51,9 @@ export interface Outcome {
   /** The mode that the machine is in afterwards. */
   readonly mode: number;
   readonly pc: bigint;
-  /** All that user code could see itself: x, f, fcsr, memory at its addresses, pc. */
+  /** All that user code could see itself: x, f, fcsr, memory at its addresses, pc. Empty where it trapped. */
   readonly visible: string;
-  /** Privileged registers, and translations that are held, as text; FS counts as on or off. */
+  /** Privileged registers, and translations that are held, as text; FS counts as on or off. Empty where it trapped. */
   readonly privileged: string;
   /** FS is Dirty. */
   readonly dirty: boolean;
@@ -203,12 +203,7 @@ export class Laboratory {
     const kind = waited ? "waited" : position.instret > STATION_STEP ? "completed" : "trapped";
     const cause = kind === "trapped" ? guest.word(guest.mode === MODE_NUMBER.machine ? MCAUSE : SCAUSE) : NO_CAUSE;
     const outcome = this.#observe(station, kind, cause);
-    this.#disturbed =
-      waited ||
-      (!registersOnly &&
-        (machine.parts.platform.reservation !== saved.reservation ||
-          this.#held() !== saved.held ||
-          this.#page(station) !== saved.page));
+    this.#disturbed = waited || (!registersOnly && this.#isDisturbed(station, saved));
     return outcome;
   }
 
@@ -218,8 +213,7 @@ export class Laboratory {
    * @returns Where it was and in which mode after each step, and what x registers but x10 hold in the end.
    */
   follow(station: Station, trial: Trial, steps: number): string {
-    this.#begin(station, trial);
-    this.#disturbed = true;
+    const saved = this.#begin(station, trial);
     const machine = this.#machine;
     const { hart, guest } = machine.parts.platform;
     const path: string[] = [];
@@ -228,7 +222,14 @@ export class Laboratory {
       path.push(`${kind} ${guest.mode} ${hart.pc.toString(16)}`);
       if (kind !== "until") break;
     }
+    this.#disturbed = trial.user !== undefined || trial.supervisor !== undefined || this.#isDisturbed(station, saved);
     return `${path.join("; ")}; ${[...hart.x].filter((_, register) => register !== 10).join()}`;
+  }
+
+  #isDisturbed(station: Station, saved: Saved): boolean {
+    const { reservation, position } = this.#machine.parts.platform;
+    if (position.idle > 0 || reservation !== saved.reservation) return true;
+    return this.#held() !== saved.held || this.#page(station) !== saved.page;
   }
 
   #begin(station: Station, { words, user, supervisor, x = {} }: Trial): Saved {
@@ -243,6 +244,8 @@ export class Laboratory {
 
   #observe(station: Station, kind: Outcome["kind"], cause: number): Outcome {
     const { hart, guest } = this.#machine.parts.platform;
+    const dirty = (guest.status & FS) === FS;
+    if (kind === "trapped") return { kind, cause, mode: guest.mode, pc: hart.pc, visible: "", privileged: "", dirty };
     guest.read(FCSR);
     const fcsr = guest.low;
     return {
@@ -252,7 +255,7 @@ export class Laboratory {
       pc: hart.pc,
       visible: [hart.x.join(), hart.f.join(), fcsr, hart.pc, this.#page(station)].join(" "),
       privileged: `${this.#registers().join()} ${this.#held()}`,
-      dirty: (guest.status & FS) === FS,
+      dirty,
     };
   }
 

@@ -5,13 +5,16 @@
  */
 
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { argv, execArgv, execPath, versions } from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import { SITE_CLASSES, type SiteClass, symbolsOf } from "../../engine/mod.ts";
 import { type Afterburned, type AfterburnOptions, afterburn, at } from "../afterburn/afterburn.ts";
 import { ASSEMBLER, assembleAnnotated, sourceText, writeWrapper } from "../afterburn/assembler-wrapper.ts";
+import { faultingPlaces, parsePlaces, placeText } from "../afterburn/memory-sites.ts";
 import { scanImage } from "../afterburn/scan.ts";
 import { reasonOf, writeWhole } from "../files.ts";
+import { openRecording } from "../recording.ts";
 import type { Finish } from "./main.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 
@@ -24,6 +27,8 @@ interface AfterburnFlags {
   readonly assemble?: boolean;
   readonly assembler: string;
   readonly scan?: string;
+  readonly memorySites?: string;
+  readonly feedback?: string;
 }
 
 export function declare(command: Command, finish: Finish): void {
@@ -37,10 +42,15 @@ export function declare(command: Command, finish: Finish): void {
       "a section with code of user programs, which is listed only; may be repeated",
       (name: string, all: readonly string[] = []) => [...all, name],
     )
+    .option("--memory-sites <FILE>", "memory instructions to annotate as well, as --feedback names them")
     .option("--as-wrapper <FOLDER>", "write a program `as` into a folder, for gcc -B FOLDER")
     .option("--assembler <PROGRAM>", "the assembler behind it", ASSEMBLER)
     .option("--assemble", "run the assembler on annotated sources, as that program does")
     .option("--scan <ELF>", "check that each sensitive instruction of a linked image is annotated or listed")
+    .option(
+      "--feedback <TRACE>",
+      "name the memory instructions of the kernel for which a run left deprivileged execution",
+    )
     .action((sources: readonly string[], flags: AfterburnFlags) => finish(act(sources, flags)));
 }
 
@@ -58,14 +68,17 @@ function siteBytes(setting: string, all: AfterburnFlags["site"] = {}): Afterburn
 
 async function act(sources: readonly string[], flags: AfterburnFlags): Promise<Outcome> {
   const options: Omit<AfterburnOptions, "file"> = {
+    memory: flags.memorySites === undefined ? [] : parsePlaces(sourceText(flags.memorySites)),
     off: flags.off ?? false,
     siteBytes: flags.site ?? {},
     userSections: flags.userSection ?? [],
   };
-  const forms = [flags.asWrapper, flags.scan, flags.assemble, flags.output].filter((form) => form !== undefined);
+  const forms = [flags.asWrapper, flags.scan, flags.feedback, flags.assemble, flags.output].filter(
+    (form) => form !== undefined,
+  );
   if (forms.length !== 1) {
     throw new RangeError(
-      `Cannot afterburn as one of -o, --as-wrapper, --assemble and --scan must say what to do: there are ${forms.length}; trapline afterburn --help`,
+      `Cannot afterburn as one of -o, --as-wrapper, --assemble, --scan and --feedback must say what to do: there are ${forms.length}; trapline afterburn --help`,
     );
   }
   if (flags.assemble === true) return assemble(flags.assembler, sources, options);
@@ -75,7 +88,8 @@ async function act(sources: readonly string[], flags: AfterburnFlags): Promise<O
       `Cannot afterburn as -o takes one source, and the others none: there are ${sources.length}; trapline afterburn --help`,
     );
   }
-  return flags.scan === undefined ? wrap(flags.asWrapper!, flags) : scan(flags.scan);
+  if (flags.feedback !== undefined) return feedback(flags.feedback);
+  return flags.scan === undefined ? wrap(flags.asWrapper!, flags) : scan(flags.scan, options.memory);
 }
 
 function annotate(source: string, output: string, options: Omit<AfterburnOptions, "file">): Outcome {
@@ -125,21 +139,22 @@ function assemble(assembler: string, args: readonly string[], options: Omit<Afte
   };
 }
 
-function wrap(folder: string, { assembler, off, site = {}, userSection = [] }: AfterburnFlags): Outcome {
+function wrap(folder: string, { assembler, off, site = {}, userSection = [], memorySites }: AfterburnFlags): Outcome {
   const runtime = versions.deno === undefined ? [execPath, ...execArgv] : [execPath, "run", "--allow-all"];
   const options = [
     ...(off === true ? ["--off"] : []),
     ...Object.entries(site).flatMap(([name, bytes]) => ["--site", `${name}=${bytes}`]),
     ...userSection.flatMap((name) => ["--user-section", name]),
+    ...(memorySites === undefined ? [] : ["--memory-sites", resolve(memorySites)]),
   ];
   const command = [...runtime, argv[1]!, "afterburn", "--assembler", assembler, ...options, "--assemble"];
   const path = writeWrapper(folder, command);
   return { exitCode: EXIT.ok, document: { path, command }, text: path };
 }
 
-function scan(path: string): Outcome {
+function scan(path: string, memory: AfterburnOptions["memory"]): Outcome {
   const image = imageBytes(path);
-  const { sites, dropped, instructions, pads, undecoded, interior, faults } = scanImage(image, path);
+  const { sites, dropped, instructions, pads, undecoded, interior, faults } = scanImage(image, path, memory);
   const hex = (address: bigint): string => `0x${address.toString(16)}`;
   const place = symbolFinder(image, path);
   const listed = sites.filter(({ treatment }) => treatment !== "annotated").length;
@@ -160,6 +175,16 @@ function scan(path: string): Outcome {
       `${path}: ${instructions} instructions, ${sites.length - listed} sites annotated, ${listed} listed, ${pads} pads, ${faults.length} faults`,
     ].join("\n"),
   };
+}
+
+function feedback(path: string): Outcome {
+  const { trace, store } = openRecording(path);
+  const { header, events } = { header: trace().header, events: trace().events() };
+  const kernel = header.images.find(({ role }) => role === "kernel");
+  if (kernel === undefined)
+    throw new RangeError(`Cannot name memory instructions as the run must have a kernel: ${path} names none`);
+  const places = faultingPlaces(events, store.get(kernel.sha256), kernel.name);
+  return { exitCode: EXIT.ok, document: { trace: path, places }, text: places.map(placeText).join("\n") };
 }
 
 /** Finds the symbol at or before an address: `trap_return+0x1c`. */

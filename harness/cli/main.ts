@@ -41,6 +41,7 @@ const VERBS: Readonly<Record<string, { readonly summary: string; readonly load: 
   },
   audit: { summary: "find out whether a profile's machine is virtualizable", load: () => import("./audit.ts") },
   guests: { summary: "list guests, fetch or build one", load: () => import("./guests.ts") },
+  effort: { summary: "count what each port of the embedded guest took", load: () => import("./effort.ts") },
   bench: { summary: "measure the simulator itself", load: () => import("./bench.ts") },
   doctor: { summary: "check this installation", load: () => import("./doctor.ts") },
 };

@@ -60,7 +60,7 @@ export async function replayOutcome(
       ? `The recording was cut short: the replay is equal up to step ${grouped(reached.steps)}, where it ends.`
       : failureRemark(path, reached);
   const verdict = identity.equal
-    ? `equal    to the recording, at every event and digest`
+    ? `equal    to the recording, ${identity.level === "exact" ? "at every event and digest" : "in all that its users observe"}`
     : "differs  from the recording";
   return {
     exitCode: code,

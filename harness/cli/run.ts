@@ -135,5 +135,11 @@ function identityLine({ runs }: Comparison): string {
   const unequal = replayed.filter(({ identity }) => identity?.equal === false);
   if (replayed.length === 0) return "identity nothing was replayed, so nothing was compared";
   if (unequal.length > 0) return `identity NOT equal: ${unequal.map(({ technique }) => technique).join(", ")}`;
-  return `identity exact: ${runs.map(({ technique }) => technique).join(", ")} are the same run, digest ${runs[0]!.digest}`;
+  const observable = runs.filter(({ identity }) => identity?.level === "observable");
+  const exact = runs.filter((run) => !observable.includes(run));
+  const names = (some: typeof runs) => some.map(({ technique }) => technique).join(", ");
+  const seen = `observable: users of ${names(observable)} see the recorded run`;
+  if (exact.length === 1) return `identity ${seen}`;
+  const same = `identity exact: ${names(exact)} are the same run, digest ${runs[0]!.digest}`;
+  return observable.length === 0 ? same : `${same}; ${seen}`;
 }

@@ -234,6 +234,16 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
+    id: "work.stub",
+    unit: "instruction of a stub, or jump to one, beside the guest's own",
+    occasions: ["vmm.work"],
+    status: "cited",
+    cycles: 1,
+    low: 1,
+    high: 2,
+    source: `as guest.instruction: peak rate of one a cycle (${FE310}); high: a stall for every instruction`,
+  },
+  {
     id: "work.call",
     unit: "hypercall answered",
     occasions: ["vmm.work"],

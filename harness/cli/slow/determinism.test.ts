@@ -34,7 +34,7 @@ const REMAKES = ROUNDS.flatMap((round) =>
     })),
   ),
 );
-const REPEAT_MS = 60_000;
+const REPEAT_MS = 120_000;
 
 const scratch = mkdtempSync(join(tmpdir(), "trapline-determinism-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
