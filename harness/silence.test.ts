@@ -47,12 +47,12 @@ describe("a difference on a leaking machine", () => {
     );
   });
 
-  test("is none under rewriting, nor where the machine does not leak", async () => {
+  test("is not put down to what user code reads, which differs under rewriting too; there is none on a tight machine", async () => {
     const leaky = await verify(await tapeOn(leakyX86.name), { technique: rewritingTrap });
+    expect(leaky.identity.equal).toBe(false);
+    expect(leaky.identity.firstDifference).not.toHaveProperty("silent");
     const strict = await verify(await tapeOn("strict"), { technique: full });
-    expect([leaky.identity, strict.identity]).toEqual(
-      Array(2).fill({ level: "exact", equal: true, firstDifference: null }),
-    );
+    expect(strict.identity).toEqual({ level: "exact", equal: true, firstDifference: null });
   });
 
   test("names no instruction where none was silent", async () => {

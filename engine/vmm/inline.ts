@@ -1,9 +1,9 @@
 /**
- * What may stand in the place of a sensitive instruction, to work on the state page without an exit: one load or store relative to x0, or a
- * jump to a stub. All of it is RISC-V code that the hart runs in user mode.
+ * What may stand in the place of a sensitive instruction, to work on the state page without an exit: one load or store relative to x0, or more
+ * than that in a stub. All of it is RISC-V code that the hart runs in user mode.
  *
- * A form is made only where it does all that the instruction does in every state, but for what its stub looks at before it changes anything:
- * then the stub gives the registers back and traps, and the VMM carries out the instruction itself, as for a site that traps.
+ * A form is taken only where it does all that the instruction does in every state, but for what it looks at before it changes anything:
+ * then it gives the registers back and traps, and the VMM carries out the instruction itself, as for a site that traps.
  *
  * Left out, so that these trap: what acts on more than the virtual CPU's state (satp, stvec, sie, sip, fences, wfi, sret), changes of sstatus
  * other than of SIE by an immediate, and set or clear of the other CSRs. Floating point switched on by the kernel itself is the VMM's to see.
@@ -11,94 +11,109 @@
  * @module
  */
 import { assemble } from "../isa/assemble.ts";
-import { csrByNumber } from "../isa/csr.ts";
+import { csrByName, csrByNumber } from "../isa/csr.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { FIELDS, type StateFieldName } from "./state-page.ts";
 
-export interface InlineForm {
-  /** The one instruction that stands in the site's place; undefined where it is a jump to a stub. */
-  readonly word?: number;
-  /** The stub's instructions, but for the jump back that follows them. */
-  readonly stub?: readonly number[];
-}
+/** CSRs that the page holds, to be read and written; and those that it has copies of, to be read. By number. */
+const HELD = numbersOf("sscratch", "sepc", "scause", "stval");
+const COPIED = numbersOf("stvec", "satp", "sie");
+export const SSTATUS = csrByName("sstatus")!.number;
+export const SEPC = csrByName("sepc")!.number;
+export const SIE = 2;
 
-/** CSRs that the page holds: the guest's kernel reads and writes them there. */
-const HELD: ReadonlySet<string> = new Set(["sscratch", "sepc", "scause", "stval"]);
-/** CSRs that the page has copies of, to be read. */
-const COPIED: ReadonlySet<string> = new Set(["stvec", "satp", "sie"]);
-const SIE = 2;
+/** Where in the page a CSR is: its offset from address 0, and whether it may be written there. In order of number. */
+export const CSR_PLACES: readonly { readonly number: number; readonly offset: number; readonly held: boolean }[] = [
+  ...HELD,
+  ...COPIED,
+]
+  .map((number) => ({ number, offset: offsetOf(number), held: HELD.has(number) }))
+  .sort((a, b) => a.number - b.number);
 
 const at = (field: StateFieldName): string => `${FIELDS[field].offset}(x0)`;
+const SPILL = `sd $t, ${at("spill0")}`;
+const UNSPILL = `ld $t, ${at("spill0")}`;
+/** sstatus into rd, by way of another register: FS, SPP and the rest from one field, SIE from its own. */
+const STATUS = [`lbu $t, ${at("sieFlag")}`, `ld $rd, ${at("status")}`, "or $rd, $rd, $t"];
+const CLOSE = `sb x0, ${at("sieFlag")}`;
+/** Before anything changes: an interrupt that waits for interrupts to be opened is the VMM's to bring. */
+const LOOK = [`lbu $t, ${at("pending")}`, "beqz $t, open", UNSPILL, "ebreak", "open:"];
+const OPEN = [`li $t, ${SIE}`, `sb $t, ${at("sieFlag")}`];
 
-/** @returns What may stand in for a sensitive instruction; undefined where it has to trap. */
-export function inlineForm(decoded: Decoded): InlineForm | undefined {
-  const { csr } = decoded.instruction.effects;
-  const name = csr === undefined ? undefined : csrByNumber(decoded.imm & 0xfff)?.name;
-  if (csr === undefined || name === undefined) return undefined;
-  const { rd, rs1 } = decoded;
+/** The instructions of each form: $rd and $rs1 are the site's registers, $t another one than $rd, $csr the CSR's place. */
+export const FORMS = {
+  read: ["ld $rd, $csr(x0)"],
+  "read-epc": ["ld $rd, $csr(x0)", "andi $rd, $rd, -2"],
+  write: ["sd $rs1, $csr(x0)"],
+  swap: ["ld $rd, $csr(x0)", "sd $rs1, $csr(x0)"],
+  "swap-same": [SPILL, "mv $t, $rd", "ld $rd, $csr(x0)", "sd $t, $csr(x0)", UNSPILL],
+  status: [SPILL, ...STATUS, UNSPILL],
+  close: [CLOSE],
+  "close-status": [SPILL, ...STATUS, UNSPILL, CLOSE],
+  open: [SPILL, ...LOOK, ...OPEN, UNSPILL],
+  "open-status": [SPILL, ...LOOK, ...STATUS, ...OPEN, UNSPILL],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+export type FormName = keyof typeof FORMS;
+
+/** What the names in a form stand for. */
+export interface FormOperands {
+  readonly rd: number;
+  readonly rs1: number;
+  readonly t: number;
+  readonly csr: number;
+}
+
+/** @returns The form that does what a sensitive instruction does; undefined where it has to trap. */
+export function formOf({ instruction, rd, rs1, imm }: Decoded): FormName | undefined {
+  const { csr } = instruction.effects;
+  const number = imm & 0xfff;
+  if (csr === undefined || csrByNumber(number) === undefined) return undefined;
   const isImmediate = csr.source === "immediate";
   // Set and clear of nothing only read; a write of x0's is one of zero.
   const reads = csr.kind !== "write" && rs1 === 0;
-  if (name === "sstatus") return statusForm(csr.kind, isImmediate, rd, rs1);
-  if (!HELD.has(name) && !(COPIED.has(name) && reads)) return undefined;
-  const field = name as StateFieldName;
+  if (number === SSTATUS) {
+    if (csr.kind === "write") return undefined;
+    if (reads) return rd === 0 ? undefined : "status";
+    if (!isImmediate || rs1 !== SIE) return undefined;
+    if (csr.kind === "clear") return rd === 0 ? "close" : "close-status";
+    return rd === 0 ? "open" : "open-status";
+  }
   if (reads) {
-    if (name !== "sepc") return inPlace(`ld x${rd}, ${at(field)}`);
-    return stub([`ld x${rd}, ${at(field)}`, `andi x${rd}, x${rd}, -2`]);
+    if (rd === 0 || !(HELD.has(number) || COPIED.has(number))) return undefined;
+    return number === SEPC ? "read-epc" : "read";
   }
-  if (csr.kind !== "write" || (isImmediate && rs1 !== 0)) return undefined;
-  if (rd === 0) return inPlace(`sd x${rs1}, ${at(field)}`);
+  if (!HELD.has(number) || csr.kind !== "write" || (isImmediate && rs1 !== 0)) return undefined;
+  if (rd === 0) return "write";
   // Reading sepc and writing it in one would need its low bit cleared in between.
-  if (name === "sepc") return undefined;
-  if (rd !== rs1) return stub([`ld x${rd}, ${at(field)}`, `sd x${rs1}, ${at(field)}`]);
-  const other = temporary(rd);
-  return stub([
-    `sd ${other}, ${at("spill0")}`,
-    `mv ${other}, x${rd}`,
-    `ld x${rd}, ${at(field)}`,
-    `sd ${other}, ${at(field)}`,
-    `ld ${other}, ${at("spill0")}`,
-  ]);
+  if (number === SEPC) return undefined;
+  return rd === rs1 ? "swap-same" : "swap";
 }
 
-function statusForm(kind: string, isImmediate: boolean, rd: number, rs1: number): InlineForm | undefined {
-  if (kind === "write") return undefined;
-  if (rs1 === 0) return rd === 0 ? undefined : stub(readStatus(rd));
-  if (!isImmediate || rs1 !== SIE) return undefined;
-  if (kind === "clear") {
-    const close = `sb x0, ${at("sieFlag")}`;
-    return rd === 0 ? inPlace(close) : stub([...readStatus(rd), close]);
-  }
-  const other = temporary(rd);
-  return stub([
-    `sd ${other}, ${at("spill0")}`,
-    // Before anything changes: an interrupt that waits for this is the VMM's to bring.
-    `lbu ${other}, ${at("pending")}`,
-    `beqz ${other}, open`,
-    `ld ${other}, ${at("spill0")}`,
-    "ebreak",
-    "open:",
-    ...(rd === 0 ? [] : readStatus(rd, other)),
-    `li ${other}, ${SIE}`,
-    `sb ${other}, ${at("sieFlag")}`,
-    `ld ${other}, ${at("spill0")}`,
-  ]);
-}
-/** sstatus into a register, by way of another one, which is spilled unless it is given. */
-function readStatus(rd: number, spilled?: string): string[] {
-  const other = spilled ?? temporary(rd);
-  const merge = [`lbu ${other}, ${at("sieFlag")}`, `ld x${rd}, ${at("status")}`, `or x${rd}, x${rd}, ${other}`];
-  return spilled === undefined ? [`sd ${other}, ${at("spill0")}`, ...merge, `ld ${other}, ${at("spill0")}`] : merge;
+/** The register that a form may use besides the site's own, by the site's rd. */
+export const temporaryFor = (rd: number): number => (rd === 5 ? 6 : 5);
+
+/** The words of a form for an instruction. */
+export function formWords(name: FormName, { rd, rs1, imm }: Decoded): readonly number[] {
+  const number = imm & 0xfff;
+  return assembleForm(name, { rd, rs1, t: temporaryFor(rd), csr: number === SSTATUS ? 0 : offsetOf(number) });
 }
 
-/** A register other than the one named. */
-const temporary = (register: number): string => (register === 5 ? "x6" : "x5");
-
-const inPlace = (text: string): InlineForm => ({ word: words([text])[0]! });
-const stub = (lines: readonly string[]): InlineForm => ({ stub: words(lines) });
-
-function words(lines: readonly string[]): readonly number[] {
-  const { bytes } = assemble(lines.join("\n"), { base: 0n });
+/** Assembles a form. */
+export function assembleForm(name: FormName, { rd, rs1, t, csr }: FormOperands): readonly number[] {
+  const text = FORMS[name]
+    .join("\n")
+    .replaceAll("$rd", `x${rd}`)
+    .replaceAll("$rs1", `x${rs1}`)
+    .replaceAll("$csr", String(csr))
+    .replaceAll("$t", `x${t}`);
+  const { bytes } = assemble(text, { base: 0n });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+}
+
+function offsetOf(number: number): number {
+  return FIELDS[csrByNumber(number)!.name as StateFieldName].offset;
+}
+function numbersOf(...names: readonly StateFieldName[]): ReadonlySet<number> {
+  return new Set(names.map((name) => csrByName(name)!.number));
 }

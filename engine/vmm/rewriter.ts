@@ -24,7 +24,7 @@ import { csrByNumber } from "../isa/csr.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { VmmFrames } from "./frames.ts";
-import { type InlineForm, inlineForm } from "./inline.ts";
+import { formOf, formWords } from "./inline.ts";
 import { jumpBy, StubPlaces, toStub, trapsInside } from "./stubs.ts";
 
 /** c.ebreak: the one trapping instruction that fits every place where an instruction can begin. */
@@ -242,19 +242,18 @@ export class Rewriter {
   #inlined(copy: Copy, half: number, bits: number): number | undefined {
     if (!this.#inline || (bits & 3) !== 3) return undefined;
     const known = copy.inlined.get(half);
-    if (known !== undefined)
-      return known.stub < 0 ? inlineWord(this.#decoded, bits) : jumpBy(toStub(2 * half, known.stub));
+    if (known !== undefined && known.stub >= 0) return jumpBy(toStub(2 * half, known.stub));
     const decoded = this.#decoded.decodeAt(bits & 0xffff, bits >>> 16);
-    const form = decoded === undefined || !needsSite(decoded) ? undefined : inlineForm(decoded);
-    if (form === undefined) return undefined;
-    if (form.word !== undefined) {
-      if (!trapsInside(form.word, this.#decoded.decodeAt)) return undefined;
-      copy.inlined.set(half, { bits, stub: -1, words: 0 });
-      return form.word;
-    }
-    return this.#stub(copy, half, bits, form.stub ?? []);
+    const form = decoded === undefined || !needsSite(decoded) ? undefined : formOf(decoded);
+    if (decoded === undefined || form === undefined) return undefined;
+    const words = formWords(form, decoded);
+    if (words.length > 1) return this.#stub(copy, half, bits, words);
+    const [word] = words;
+    if (word === undefined || !trapsInside(word, this.#decoded.decodeAt)) return undefined;
+    copy.inlined.set(half, { bits, stub: -1, words: 0 });
+    return word;
   }
-  #stub(copy: Copy, half: number, bits: number, body: NonNullable<InlineForm["stub"]>): number | undefined {
+  #stub(copy: Copy, half: number, bits: number, body: readonly number[]): number | undefined {
     const { stubs } = copy;
     if (stubs === undefined) return undefined;
     const words = body.length + 1;
@@ -301,10 +300,4 @@ export class Rewriter {
     const decoded = this.#decoded.decodeAt(bits, original[half + 1]!);
     return decoded !== undefined && (needsSite(decoded) || (this.#inline && reachesState(decoded))) ? 0 : 1;
   }
-}
-
-/** The one instruction that stands in for the guest's. */
-function inlineWord({ decodeAt }: Pick<Decoding, "decodeAt">, bits: number): number | undefined {
-  const decoded = decodeAt(bits & 0xffff, bits >>> 16);
-  return decoded === undefined ? undefined : inlineForm(decoded)?.word;
 }

@@ -84,8 +84,9 @@ export class MemoryCounter {
       this.#symbols = this.#fresh ? [...this.#symbols, ...symbols] : symbols;
       [this.#index, this.#counts, this.#fresh] = [0, true, true];
     }
-    if (name === "" || name === "=" || name.startsWith(".")) return [];
+    if (name === "" || IN_PLACE.test(name)) return [];
     this.#fresh = false;
+    if (name === "=" || name.startsWith(".")) return [];
     const mnemonic = memoryMnemonic(name);
     if (mnemonic === "unknown") this.#counts = false;
     if (mnemonic === undefined || !this.#counts) return [];
@@ -106,6 +107,9 @@ function memoryMnemonic(name: string): string | undefined {
   if (row !== undefined) return isMemory({ instruction: row }) ? row.mnemonic : undefined;
   return WITHOUT_MEMORY.test(name) ? undefined : "unknown";
 }
+
+/** Directives that neither put anything down nor go elsewhere: the labels before and behind have one address. */
+const IN_PLACE = /^\.(type|size|globl|global|local|weak|hidden|loc|cfi_\w+)$/;
 
 const SYMBOL_BYTES = 24;
 const ABSOLUTE = 0xfff1;

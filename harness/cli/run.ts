@@ -127,6 +127,7 @@ export function comparisonDocument(comparison: Comparison, folder: string, repor
       cycles: { total: run.cycles.total, byCause: run.cycles.byCause },
       identity: run.identity,
     })),
+    ...(comparison.audits === undefined ? {} : { audits: comparison.audits }),
   };
 }
 
