@@ -51,14 +51,16 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   const texts = numberConsoleMarks(guest.consoleMarks ?? {}, Object.values(guest.marks ?? {}));
   const others = { ...guest.marks, ...Object.fromEntries(texts.map(({ id, name }) => [name, id])) };
   const places = resolveAddressMarks(guest.addressMarks ?? {}, images, others);
-  const binary = guest.binary ?? sha256(images.kernel);
+  // Each image is hashed once: a kernel has tens of megabytes.
+  const hashes = new Map(present.map((role) => [role, sha256(images[role]!)]));
+  const binary = guest.binary ?? hashes.get("kernel")!;
   const unnamed: Omit<TraceHeader, "devices"> = {
     engineVersion: version,
     guest: binary,
     workload: guest.workload,
     images: present.map((role) => {
-      const bytes = images[role]!;
-      return { role, name: role === "kernel" ? guest.name : role, sha256: sha256(bytes), sizeBytes: bytes.length };
+      const name = role === "kernel" ? guest.name : role;
+      return { role, name, sha256: hashes.get(role)!, sizeBytes: images[role]!.length };
     }),
     technique: technique.name,
     variant: technique.variant ?? "",
@@ -86,7 +88,7 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   const machine = createMachine(configOf(unnamed, images, technique));
   watchAddresses(machine, unnamed.settings.addressMarks);
   // Only now is it known that the images are good: a bad one must leave nothing behind.
-  for (const role of present) store.put(images[role]!);
+  for (const [role, hash] of hashes) store.put(images[role]!, hash);
   return { header: { ...unnamed, devices: [...machine.devices] }, machine };
 }
 

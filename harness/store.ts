@@ -16,8 +16,8 @@ export function sha256(bytes: Uint8Array): string {
 
 /** Where images are kept and found again. */
 export interface ImageStore {
-  /** Keeps an image. @returns Its SHA-256. */
-  put(bytes: Uint8Array): string;
+  /** Keeps an image. @param hash Its SHA-256, where that is known already. @returns Its SHA-256. */
+  put(bytes: Uint8Array, hash?: string): string;
   /** @throws {RangeError} If the store has no such image, or its bytes are not those that the name says. */
   get(hash: string): Uint8Array;
 }
@@ -26,11 +26,10 @@ export interface ImageStore {
 export function storeBeside(tracePath: string): ImageStore {
   const folder = join(dirname(tracePath), "images");
   return {
-    put(bytes) {
-      const hash = sha256(bytes);
+    put(bytes, hash = sha256(bytes)) {
       const path = join(folder, hash);
       // A name that is taken holds these bytes, unless somebody changed them: then they are put right.
-      if (!existsSync(path) || sha256(readFileSync(path)) !== hash) writeWhole(path, bytes);
+      if (!existsSync(path) || Buffer.compare(readFileSync(path), bytes) !== 0) writeWhole(path, bytes);
       return hash;
     },
     get(hash) {
@@ -55,8 +54,7 @@ export function storeBeside(tracePath: string): ImageStore {
 export function memoryStore(): ImageStore {
   const images = new Map<string, Uint8Array>();
   return {
-    put(bytes) {
-      const hash = sha256(bytes);
+    put(bytes, hash = sha256(bytes)) {
       if (!images.has(hash)) images.set(hash, bytes.slice());
       return hash;
     },

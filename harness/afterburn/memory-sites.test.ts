@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../engine/mod.ts";
+import { type Event, full } from "../../engine/mod.ts";
+import { hutchPre } from "../guests/mod.ts";
+import { record } from "../record.ts";
+import { replay } from "../replay.ts";
 import { afterburn } from "./afterburn.ts";
 import { codeSection, elfFile, type MadeSection } from "./image.fixture.ts";
 import { faultingPlaces, MemoryCounter, parsePlaces, placeText } from "./memory-sites.ts";
@@ -79,6 +83,17 @@ describe("names of memory instructions", () => {
       'Cannot read line 2 of memory sites as it must be a symbol, a number and a mnemonic: "set_leaf sd"',
     );
   });
+});
+
+test("a run of hutch under full virtualization names its drivers' instructions, and nobody else's", async () => {
+  const tape = await record({ guest: { ...hutchPre.running("disk-read 1"), memoryBytes: 16 << 20 } });
+  const run = await replay(tape, { technique: full });
+  const { kernel } = await hutchPre.running("true").load();
+  const places = faultingPlaces(run.events(), kernel, "hutch-pre");
+  expect(places).toContainEqual({ symbol: "console_putc", index: 2, mnemonic: "sb" });
+  const symbols = new Set(places.map(({ symbol }) => symbol));
+  expect([...symbols].filter((symbol) => !/^(console|disk|plic)_|^external_interrupt$/.test(symbol))).toEqual([]);
+  expect(faultingPlaces(tape.events(), kernel, "hutch-pre")).toEqual([]);
 });
 
 describe("a memory instruction that a run named", () => {

@@ -56,6 +56,34 @@ describe("trapline afterburn", () => {
     });
   });
 
+  test("names the memory instructions of a run's exits, and takes their names", async () => {
+    const options = ["--guest", "hutch-pre", "--run", "true", "--memory", "16M"];
+    await terminal.run("record", ...options, "-o", path("bare.trace"));
+    await terminal.run("replay", path("bare.trace"), "--technique", "full", "-o", path("full.trace"));
+    const { code, out } = await terminal.run("afterburn", "--feedback", path("full.trace"));
+    expect([code, out]).toEqual([0, expect.stringMatching(/^console_init 1 sb$/m)]);
+    const { document } = await terminal.json("afterburn", "--feedback", path("full.trace"));
+    expect(document.places).toContainEqual({ symbol: "console_init", index: 1, mnemonic: "sb" });
+    writeFileSync(path("sites"), out);
+    writeFileSync(path("console.s"), "console_init:\n sb zero, 1(a5)\n");
+    const burned = await terminal.json(
+      "afterburn",
+      path("console.s"),
+      "-o",
+      path("x.s"),
+      "--memory-sites",
+      path("sites"),
+    );
+    expect(burned.document.sites).toMatchObject([{ text: "sb zero, 1(a5)", class: "memory" }]);
+    const { code: missed, document: scanned } = await terminal.json(
+      ...["afterburn", "--scan", hutch("hutch-pre"), "--memory-sites", path("sites")],
+    );
+    expect([missed, scanned.faults]).toEqual([
+      3,
+      expect.arrayContaining([expect.objectContaining({ message: "console_init 1 sb is not annotated" })]),
+    ]);
+  });
+
   test("writes the program as for gcc, which runs this very trapline with the same options", async () => {
     const { document } = await terminal.json(
       ...[
