@@ -13,9 +13,10 @@ import { Position } from "./hart/position.ts";
 import { CSR, MACHINE, Privileged, SUPERVISOR } from "./hart/privileged.ts";
 import { Translations } from "./hart/translations.ts";
 import { leakNames, type Profile } from "./isa/profile.ts";
+import { SITE_SECTION } from "./isa/sites.ts";
 import { Bus } from "./machine/bus.ts";
 import { readDeviceTree, withProperties, writeDeviceTree } from "./machine/device-tree.ts";
-import { type Image, ImageError, loadImage, placeBootData } from "./machine/image.ts";
+import { type Image, ImageError, loadImage, placeBootData, sectionOf } from "./machine/image.ts";
 import { Machine } from "./machine/machine.ts";
 import { Native } from "./machine/native.ts";
 import { Platform } from "./machine/platform.ts";
@@ -112,7 +113,12 @@ export function createMachine(config: MachineConfig): Machine {
   attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
   const images = boot(config, platform);
   if (config.machineMode) watchToHost(platform, images);
-  const execution = virtualized ? new Vmm(platform, technique) : new Native(platform);
+  const sites = sectionOf(config.kernel, SITE_SECTION, config.kernelName);
+  if (technique.port === "pre" && sites === undefined)
+    throw new RangeError(
+      `Cannot run ${technique.name} as the kernel must have been afterburned: it has no section ${SITE_SECTION}; see trapline afterburn --help`,
+    );
+  const execution = virtualized ? new Vmm(platform, technique, sites ?? new Uint8Array()) : new Native(platform);
   return new Machine(platform, execution);
 }
 

@@ -52,6 +52,7 @@ export type { End } from "./machine/platform.ts";
 export { full } from "./techniques/full.ts";
 export { native } from "./techniques/native.ts";
 export { para } from "./techniques/para.ts";
+export { pre } from "./techniques/pre.ts";
 export { rewritingInline, rewritingTrap } from "./techniques/rewriting.ts";
 export { unexpected } from "./techniques/unexpected.ts";
 export type { Exit, ExitReason } from "./vmm/exit.ts";

@@ -16,6 +16,7 @@ export {
   PROFILES,
   type Profile,
   para,
+  pre,
   rewritingInline,
   rewritingTrap,
   type Technique,

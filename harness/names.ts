@@ -10,13 +10,14 @@ import {
   PROFILES,
   type Profile,
   para,
+  pre,
   profileByName,
   rewritingInline,
   rewritingTrap,
   type Technique,
 } from "../engine/mod.ts";
 
-const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap, rewritingInline, para];
+const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap, rewritingInline, para, pre];
 
 /** A technique as flags name it: `full`, `rewriting:trap`. */
 const flagOf = ({ name, variant = "" }: Technique): string => (variant === "" ? name : `${name}:${variant}`);

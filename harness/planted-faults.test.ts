@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { full, type Machine, native, type Technique } from "../engine/mod.ts";
-import { hutch } from "./guests/mod.ts";
+import { full, type Machine, native, para, type Technique } from "../engine/mod.ts";
+import { hutch, hutchPara } from "./guests/mod.ts";
 import { record } from "./record.ts";
 import { verify } from "./verify.ts";
 
@@ -22,9 +22,17 @@ const SATP = 0x180;
 const MEDELEG = 0x302;
 const SUPERVISOR_TIMER = 5;
 
-const running = (command: string) => ({ ...hutch.running(command), memoryBytes: 16 << 20 });
-const calls = record({ guest: running("null-syscall 40"), checkpointEvery: CHECKPOINT_EVERY });
-const ticks = record({ guest: running("timer-tick 2"), checkpointEvery: CHECKPOINT_EVERY });
+/** Recorded bare; the port, which runs nowhere else, under `para`, so that its identity is exact too. */
+const recorded = (command: string, build = hutch, technique: Technique = native) =>
+  record({
+    guest: { ...build.running(command), memoryBytes: 16 << 20 },
+    technique,
+    checkpointEvery: CHECKPOINT_EVERY,
+  });
+const calls = recorded("null-syscall 40");
+const ticks = recorded("timer-tick 2");
+const portedCalls = recorded("null-syscall 40", hutchPara, para);
+const portedTicks = recorded("timer-tick 2", hutchPara, para);
 
 /** Where in the run of system calls a fault is planted: before the program's ecall, or in the kernel's handler. */
 type Place = "user" | "kernel";
@@ -142,14 +150,14 @@ const FAULTS: readonly Fault[] = [
   { name: "a field of the UART (the scratch register)", place: "user", apply: (m) => flipDevice(m, "uart0", 6, 2) },
   { name: "a field of the CLINT (the shift of mtime)", place: "kernel", apply: (m) => flipDevice(m, "clint", 8) },
   { name: "a field of the RTC", place: "user", apply: (m) => flipDevice(m, "rtc0", 1) },
-  { name: "a shadow entry that maps another frame", place: "user", apply: mistakeShadow, under: [full] },
+  { name: "a shadow entry that maps another frame", place: "user", apply: mistakeShadow, under: [full, para] },
 ];
 
 async function planted(
   fault: Fault,
   technique: Technique,
 ): Promise<{ atStep: number; found: number | null | undefined }> {
-  const tape = await calls;
+  const tape = await (technique === para ? portedCalls : calls);
   const steps = [...tape.trace().guestEvents()]
     .filter((event) => event.kind === "guest.trap" && event.cause === 8)
     .map(({ step }) => step);
@@ -165,7 +173,7 @@ async function planted(
   return { atStep, found: identity.firstDifference?.step };
 }
 
-describe.each([native, full])("T22: under $name, a replay notices", (technique) => {
+describe.each([native, full, para])("T22: under $name, a replay notices", (technique) => {
   test.each(FAULTS.filter(({ under }) => under === undefined || under.includes(technique)))("$name", async (fault) => {
     const { atStep, found } = await planted(fault, technique);
     // At the first event that shows it, and at the next checkpoint at the latest.
@@ -174,12 +182,15 @@ describe.each([native, full])("T22: under $name, a replay notices", (technique) 
   });
 
   test("nothing where nothing is planted", async () => {
-    const { identity } = await verify(await calls, { technique, tamper: { atStep: 30_000, apply: () => undefined } });
+    const { identity } = await verify(await (technique === para ? portedCalls : calls), {
+      technique,
+      tamper: { atStep: 30_000, apply: () => undefined },
+    });
     expect(identity).toEqual({ level: "exact", equal: true, firstDifference: null });
   });
 
   test("a timer that never fires", async () => {
-    const tape = await ticks;
+    const tape = await (technique === para ? portedTicks : ticks);
     const wait = [...tape.trace().guestEvents()].find((event) => event.kind === "idle")!;
     const apply = ({ parts: { platform } }: Machine) =>
       platform.schedule.load(platform.schedule.save().fill(Number.POSITIVE_INFINITY));
@@ -189,7 +200,7 @@ describe.each([native, full])("T22: under $name, a replay notices", (technique) 
   });
 
   test("a timer that fires one step late", async () => {
-    const tape = await ticks;
+    const tape = await (technique === para ? portedTicks : ticks);
     const wait = [...tape.trace().guestEvents()].find((event) => event.kind === "idle")!;
     const apply = ({ parts: { platform } }: Machine) =>
       platform.schedule.load(platform.schedule.save().map((at) => at + 1));

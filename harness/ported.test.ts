@@ -64,6 +64,13 @@ describe("a recording of hutch under para", () => {
     expect(run.digest).toBe(tape.digest);
   });
 
+  test("is refused where it is of a guest that has no port: that would run as it is, and say nothing of para", async () => {
+    const tape = await record({ guest: { ...running("null-syscall 5"), binary: "other" } });
+    await expect(replay(tape, { technique: para })).rejects.toThrow(
+      /^Cannot replay other under para as that needs a port of the guest: there is one of hutch$/,
+    );
+  });
+
   test("is refused where it was cut short", async () => {
     const tape = await record({ guest: running("null-syscall 5") });
     const cut = { ...tape, trace: () => Object.assign(Object.create(tape.trace()), { state: "prefix" }) as never };

@@ -8,7 +8,7 @@
  * @module
  */
 import { native, type Technique } from "../engine/mod.ts";
-import { readTrace, type Trace, TraceWriter } from "../traces/mod.ts";
+import { readTrace, type Trace, type TraceHeader, TraceWriter } from "../traces/mod.ts";
 import type { FirstDifference } from "./comparison.ts";
 import type { ConsoleInput, Moment } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
@@ -33,9 +33,20 @@ const PORTS: Readonly<Record<string, Partial<Record<Technique["port"], Port>>>> 
   hutch: { para: { guest: (command) => hutchPara.running(command), abi: { ends: [1n, 3n] } } },
 };
 
-/** The port that a technique needs in place of a recorded binary; undefined where it runs that as it is. */
-export function portFor(binary: string, technique: Technique): Port | undefined {
-  return PORTS[binary]?.[technique.port];
+/**
+ * The port that a technique needs in place of a recorded binary; undefined where it runs that as it is.
+ *
+ * @throws {RangeError} If a ported kernel is needed, the recording is of none, and there is none of its guest.
+ */
+export function portFor(
+  { guest, technique: recorded }: Pick<TraceHeader, "guest" | "technique">,
+  technique: Technique,
+): Port | undefined {
+  const port = PORTS[guest]?.[technique.port];
+  if (port !== undefined || technique.port !== "para" || recorded === technique.name) return port;
+  throw new RangeError(
+    `Cannot replay ${guest} under ${technique.name} as that needs a port of the guest: there is one of ${Object.keys(PORTS).join(", ")}`,
+  );
 }
 
 /** Gives each input when the guest has come to where the recorded one was. */

@@ -81,7 +81,7 @@ export interface Replay extends RunResult {
 export async function replay(recording: Recording, options: ReplayOptions = {}): Promise<Replay> {
   const technique = options.technique ?? native;
   const recorded = recording.trace();
-  const port = portFor(recorded.header.guest, technique);
+  const port = portFor(recorded.header, technique);
   if (port !== undefined) return replayPorted(recording, port, technique, options);
   const store = options.guest === undefined ? recording.store : await storeOfGuest(options.guest);
   const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);

@@ -50,7 +50,7 @@ export const EVENTS = {
 
   /** The guest left deprivileged execution. Exactly one `vmm.resume` follows before the next `vmm.exit`. */
   "vmm.exit": { stream: "machine", fields: { reason: "name", pc: "u64", bits: "u32" } },
-  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch, stub, call, table-entry. */
+  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch, stub, wedge, call, table-entry. */
   "vmm.work": { stream: "machine", fields: { work: "name", count: "u32" } },
   /** The VMM made the guest take a trap (bit 31 of `cause`: an interrupt). */
   "vmm.inject": { stream: "machine", fields: { cause: "u32", pc: "u64" } },

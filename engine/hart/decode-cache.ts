@@ -122,6 +122,11 @@ export class DecodeCache {
     return count;
   }
 
+  /** Puts a count back that {@link takeWeightless} took, beside what has been counted since. */
+  returnWeightless(count: number): void {
+    this.#memory.u32[at.WEIGHTLESS >>> 2]! += count;
+  }
+
   /** Forgets all decoded code. */
   clear(): void {
     this.#pageOf.fill(-1);

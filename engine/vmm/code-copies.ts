@@ -13,12 +13,14 @@ import { ACCESS, type Access, permits, type Walk, walk } from "../hart/paging.ts
 import { SUPERVISOR, USER } from "../hart/privileged.ts";
 import { canonical, PTE, pageOf } from "../hart/translations.ts";
 import type { Platform } from "../machine/platform.ts";
+import { AnnotatedCode } from "./annotated.ts";
 import type { VmmFrames } from "./frames.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { Rewriter, type Rewriting } from "./rewriter.ts";
+import { type CodeSource, Rewriter, type Rewriting } from "./rewriter.ts";
 import type { ShadowTables } from "./shadow.ts";
 import { STUB_PAGES } from "./stubs.ts";
 import type { Work } from "./vcpu.ts";
+import { Wedge } from "./wedge.ts";
 
 const DOUBLEWORDS_IN_PAGE = 512;
 /** Bytes from a stub's page up to the page that it serves. */
@@ -29,28 +31,40 @@ export interface CodeCopiesParts {
   readonly frames: VmmFrames;
   readonly shadow: ShadowTables;
   readonly memory: GuestMemory;
-  readonly inline: boolean;
+  /**
+   * `trap`: everything sensitive traps. `inline`: it works on the state page where it can. Bytes: the records of an afterburned guest, whose sites
+   * alone work so.
+   */
+  readonly form: "trap" | "inline" | Uint8Array;
   work(kind: Work, count: number): void;
 }
 
 export class CodeCopies {
   readonly #parts: CodeCopiesParts;
-  readonly #trapping: Rewriter;
-  /** Without stubs, and with. */
-  readonly #inPlace: Rewriter;
-  readonly #stubbed: Rewriter;
-  readonly #all: readonly Rewriter[];
+  /** For a kernel under Bare translation, without stubs, and with; undefined where its own code may run. */
+  readonly #trapping: CodeSource | undefined;
+  readonly #inPlace: CodeSource | undefined;
+  readonly #stubbed: CodeSource | undefined;
+  readonly #annotated: AnnotatedCode | undefined;
+  readonly #all: readonly CodeSource[];
 
   constructor(parts: CodeCopiesParts) {
     this.#parts = parts;
-    const { platform, frames } = parts;
+    const { platform, frames, form, shadow, work } = parts;
     const { memory, hart } = platform;
-    const rewriter = (inline: boolean, stubs = false) =>
-      new Rewriter({ memory, decoded: hart.decoded, frames, inline, stubs });
-    this.#trapping = rewriter(false);
-    this.#inPlace = parts.inline ? rewriter(true) : this.#trapping;
-    this.#stubbed = parts.inline ? rewriter(true, true) : this.#trapping;
-    this.#all = [...new Set([this.#trapping, this.#inPlace, this.#stubbed])];
+    const { decoded } = hart;
+    const rewriter = (inline: boolean, stubs = false) => new Rewriter({ memory, decoded, frames, inline, stubs });
+    if (typeof form === "string") {
+      this.#trapping = rewriter(false);
+      this.#inPlace = form === "inline" ? rewriter(true) : this.#trapping;
+      this.#stubbed = form === "inline" ? rewriter(true, true) : this.#trapping;
+    } else {
+      const wedge = new Wedge(platform, frames, shadow, form);
+      const onWork = (instructions: number) => work("wedge", instructions);
+      this.#annotated = new AnnotatedCode({ memory, decoded, frames, wedge, records: form, onWork });
+      this.#stubbed = this.#annotated;
+    }
+    this.#all = [...new Set([this.#trapping, this.#inPlace, this.#stubbed])].filter((source) => source !== undefined);
     hart.decoded.onWritten = (physical, length) => {
       for (const one of this.#all) this.#note(one.written(physical, length));
     };
@@ -60,10 +74,12 @@ export class CodeCopies {
   get count(): number {
     return this.#all.reduce((sum, { count }) => sum + count, 0);
   }
-  /** The copies that the kernel runs at an address. */
-  #at(low: number, high: number): Rewriter {
-    const { inline, platform } = this.#parts;
-    if (!inline || platform.guest.root < 0) return this.#trapping;
+  /** The copies that the kernel runs at an address; undefined where it runs its own code. */
+  #at(low: number, high: number): CodeSource | undefined {
+    const bare = this.#parts.platform.guest.root < 0;
+    if (this.#annotated !== undefined)
+      return !bare && this.#annotated.records(pageNumber(low, high)) ? this.#annotated : undefined;
+    if (bare) return this.#trapping;
     return this.#mapped(low, high, -UP) ? this.#inPlace : this.#stubbed;
   }
   /** Whether there is any copy of a frame. */
@@ -113,20 +129,21 @@ export class CodeCopies {
     const writable = this.#has(frame) ? 0 : PTE.W;
     if (this.#parts.platform.guest.mode === USER) return [frame, PTE.R | PTE.X | writable];
     if (access !== ACCESS.fetch) return [frame, PTE.R | writable];
-    const rewriter = this.#at(low, high);
-    if (rewriter.copyOf(frame) < 0) this.#make(frame, rewriter);
-    return [rewriter.copyOf(frame), PTE.X];
+    const source = this.#at(low, high);
+    if (source === undefined) return [frame, PTE.R | PTE.X | writable];
+    if (source.copyOf(frame) < 0) this.#make(frame, source, low, high);
+    return [source.copyOf(frame), PTE.X];
   }
-  #make(frame: number, rewriter: Rewriter): void {
+  #make(frame: number, source: CodeSource, low: number, high: number): void {
     const { shadow, platform, work } = this.#parts;
-    if (!shadow.roomy || !rewriter.roomy) shadow.drop();
-    if (!shadow.roomy || !rewriter.roomy) this.clear();
-    const took = rewriter.make(frame);
+    if (!shadow.roomy || !source.roomy) shadow.drop();
+    if (!shadow.roomy || !source.roomy) this.clear();
+    const took = source.make(frame, pageNumber(low, high), !this.#mapped(low, high, -UP));
     // Whoever could write the frame, or execute it as it is, must come by here first.
     if (shadow.dropFrame(frame) > 0) platform.hart.fence();
     work("copy", DOUBLEWORDS_IN_PAGE);
     this.#note(took);
-    platform.log.append("patch", platform.position.step, { page: BigInt(frame * PAGE_BYTES), sites: took.patched });
+    platform.log.append("patch", platform.position.step, { page: BigInt(frame * PAGE_BYTES), sites: took.sites });
   }
   #note(took: Rewriting | undefined): void {
     if (took === undefined) return;
@@ -147,8 +164,8 @@ export class CodeCopies {
 
   /** The guest's frame whose stubs lie at an address, or -1 where none do. Looking reads only translations that the guest has used. */
   #servedBy(low: number, high: number): number {
-    const { platform, memory, inline } = this.#parts;
-    if (!inline) return -1;
+    const { platform, memory, form } = this.#parts;
+    if (form === "trap" || this.#stubbed === undefined) return -1;
     const { root, mode } = platform.guest;
     if (mode !== SUPERVISOR || root < 0) return -1;
     const [upLow, upHigh] = moved(low, high, UP);
@@ -160,17 +177,20 @@ export class CodeCopies {
   /** The frame of the stubs at an address, or -1. */
   stubsAt(low: number, high: number): number {
     const frame = this.#servedBy(low, high);
-    return frame < 0 ? -1 : this.#stubbed.stubsOf(frame);
+    return frame < 0 ? -1 : this.#stubbed!.stubsOf(frame);
   }
   /** The address of the site whose stub lies at an address, as two words; undefined where no stub lies there. */
   siteAt(low: number, high: number): readonly [low: number, high: number] | undefined {
     const frame = this.#servedBy(low, high);
     if (frame < 0) return undefined;
-    const site = this.#stubbed.siteOf(frame, low & 4095);
+    const site = this.#stubbed!.siteOf(frame, low & 4095);
     const [upLow, upHigh] = moved(low, high, UP);
     return [((upLow & ~4095) | (site % PAGE_BYTES)) >>> 0, upHigh];
   }
 }
+
+/** Number of the page of an address. */
+const pageNumber = (low: number, high: number): bigint => (BigInt(high >>> 0) << 20n) | BigInt(low >>> 12);
 
 function moved(low: number, high: number, distance: number): readonly [low: number, high: number] {
   const sum = (low >>> 0) + distance;

@@ -446,17 +446,21 @@ describe("multicall", () => {
     ]);
   });
 
-  test("reads its array once: a call that changes it changes no other", () => {
-    // The first entry writes the frame's second doubleword by `update`, were it read again the second call would be another.
+  test("reads its array once: what a call of it writes there changes no other", () => {
+    // The second entry begins a frame that is guarded, so that `update` can write to it, and no answer can.
+    const [first, second, batch] = [0x8031_0fd0n, 0x8031_1000n, 0x8032_0000n];
     const machine = ran(
-      `${put(0x8032_0000n, ARRAY + 48n)}${put(0x8032_0008n, BigInt(CALL.shutdown))}
-      ${entry(0, CALL.guard, ARRAY)}${entry(1, CALL.enable, 0x20)}
-      ${entry(2, CALL.update, 0x8032_0000n, 1)}${entry(3, CALL.enable, 0x22)}
-      ${call("multicall", ARRAY + 48n, 3)}`,
+      `${put(batch, second + 8n)}${put(batch + 8n, 0x22n)}
+      ${put(first, BigInt(CALL.update))}${put(first + 8n, batch)}${put(first + 16n, 1n)}
+      ${put(second, BigInt(CALL.enable))}${put(second + 8n, 0x20n)}
+      ${call("guard", second)}${call("multicall", first, 2)}`,
       800,
     );
-    expect(machine.end).toBeUndefined();
-    expect(csr(machine, CSR.sie)).toBe(0x22n);
+    const { memory } = machine.parts.platform;
+    expect([x(machine, 10), x(machine, 11)]).toEqual([DENIED, 2n]);
+    expect([memory.read(Number(first) + 32, 8), memory.read(Number(first) + 40, 8)]).toEqual([0n, 1n]);
+    expect(memory.read(Number(second) + 8, 8)).toBe(0x22n);
+    expect(csr(machine, CSR.sie)).toBe(0x20n);
   });
 
   test("writes no answer into what a call of it has made a page table", () => {

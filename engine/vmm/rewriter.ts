@@ -79,16 +79,47 @@ interface Inlined {
 
 /** What making or mending a copy took. */
 export interface Rewriting {
-  /** Halfwords that were looked at. */
+  /** Halfwords that were looked at, and that became sites, in work that is priced by these. */
   readonly scanned: number;
-  /** Halfwords that became sites. */
   readonly patched: number;
+  /** Sites in the copy that was made. */
+  readonly sites: number;
+}
+
+/** Copies of the guest's code, by the numbers of its frames. */
+export interface CodeSource {
+  /** How many copies there are. */
+  readonly count: number;
+  /** Whether one more copy may be made; if not, {@link clear} first. */
+  readonly roomy: boolean;
+  /** The frame of a guest frame's copy, or -1. */
+  copyOf(frame: number): number;
+  /** The frame of the stubs of a guest's frame, or -1. */
+  stubsOf(frame: number): number;
+  /** The guest-physical address of the site that a stub stands for, by an address in the stub's page. */
+  siteOf(frame: number, offset: number): number;
+  /** Whether a site stands at a guest-physical address in place of the guest's instruction. */
+  standsAt(physical: number): boolean;
+  /**
+   * Copies a frame of the guest's and puts sites into the copy. Nothing may map the frame writable from now on.
+   *
+   * @param page Number of its virtual page, of 52 bits. @param stubbed Whether stubs may be made: the guest has nothing where they would be.
+   */
+  make(frame: number, page: bigint, stubbed: boolean): Rewriting;
+  /** Counts a store to a copied frame. @returns Whether that makes it data: {@link drop} it. */
+  stored(frame: number): boolean;
+  /** Drops a copy. @returns The frame that held it, which no shadow may show any longer. */
+  drop(frame: number): number;
+  /** Drops all copies. No shadow may show any of them. */
+  clear(): void;
+  /** Bytes of RAM changed: the copies follow. @returns What that took, or undefined where no copy is concerned. */
+  written(physical: number, length: number): Rewriting | undefined;
 }
 
 /** What must follow the bytes of copies, and how they are decoded. */
 type Decoding = Pick<DecodeCache, "decodeAt" | "release" | "written" | "frame" | "weigh">;
 
-export class Rewriter {
+export class Rewriter implements CodeSource {
   readonly #memory: MachineMemory;
   readonly #decoded: Decoding;
   readonly #frames: VmmFrames;
@@ -195,7 +226,7 @@ export class Rewriter {
       scanned += took.scanned;
       patched += took.patched;
     }
-    return scanned === 0 ? undefined : { scanned, patched };
+    return scanned === 0 ? undefined : { scanned, patched, sites: 0 };
   }
 
   /**
@@ -223,7 +254,7 @@ export class Rewriter {
       this.#put(copy, half + 1, word >>> 16);
       this.#put(copy, half, word & 0xffff);
     }
-    return { scanned, patched };
+    return { scanned, patched, sites: patched };
   }
   /** Puts a halfword into a copy. */
   #put(copy: Copy, half: number, bits: number): void {

@@ -22,8 +22,8 @@ export interface RootKey {
   readonly mxr: boolean;
 }
 
-/** Frames that a root and its first fill need at most. */
-const MOST_AT_ONCE = 4;
+/** Frames that are needed at once at most: a root and its first fill, or a copy with its stubs and the tables that the wedge runs under. */
+const MOST_AT_ONCE = 16;
 
 /** The frame that an entry points to. */
 const frameAt = (u32: Uint32Array, at: number): number => u32[at + 1]! * 2 ** 22 + (u32[at]! >>> 10);

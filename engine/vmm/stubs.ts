@@ -10,7 +10,7 @@
  * @module
  */
 import { PAGE_BYTES } from "../hart/memory.ts";
-import type { DecodeAt } from "../isa/decode.ts";
+import { type DecodeAt, decode } from "../isa/decode.ts";
 import { encode } from "../isa/encode.ts";
 import { findInstruction } from "../isa/instructions.ts";
 
@@ -25,6 +25,12 @@ export const jumpBy = (distance: number): number => encode(JUMP, { rd: 0, imm: d
 
 /** How far it is from a site to its stub; both are offsets in their pages. */
 export const toStub = (site: number, stub: number): number => stub - site - DISTANCE;
+
+/** What {@link toStub} was told the stub's offset, by the distance. */
+export const toSite = (site: number, distance: number): number => distance + site + DISTANCE;
+export const isJump = (word: number): boolean => (word & 0xfff) === JUMP.match;
+/** How far a jump goes. */
+export const distanceOf = (jump: number): number => decode(jump)?.imm ?? 0;
 
 /** Whether the second half of a 4-byte instruction is no instruction by itself, so that a jump to it traps. */
 export function trapsInside(word: number, decodeAt: DecodeAt): boolean {

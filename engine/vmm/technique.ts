@@ -28,6 +28,10 @@ export interface Mechanisms {
    * works on the state page instead, by itself or in a stub (`inline.ts`).
    */
   rewriteKernelCode(options: { readonly inline: boolean }): void;
+  /**
+   * The guest's kernel runs copies of the pages that its file records sites of, in which the wedge has patched the sites to work on the state page.
+   */
+  patchAnnotatedCode(): void;
   /** The guest's kernel finds the virtual CPU's state in the last page of its address space (`state-page.ts`). */
   shareState(): void;
   /** The guest's kernel may make hypercalls (`hypercalls.ts`); it has a state page then. */

@@ -29,6 +29,7 @@ export type Work =
   | "device"
   | "copy"
   | "stub"
+  | "wedge"
   | "scan"
   | "patch"
   | "call"
@@ -70,6 +71,7 @@ export class VirtualCpu {
       device: name("device"),
       copy: name("copy"),
       stub: name("stub"),
+      wedge: name("wedge"),
       scan: name("scan"),
       patch: name("patch"),
       call: name("call"),

@@ -59,6 +59,7 @@ export class Vmm implements Execution, Mechanisms {
   readonly #own: OwnCsrs;
   readonly #platform: Platform;
   readonly #memory: GuestMemory;
+  readonly #sites: Uint8Array;
   readonly #on: ExitHandlers;
   /** Copies of the kernel's code, where the technique has it run those. */
   #copies: CodeCopies | undefined;
@@ -77,10 +78,12 @@ export class Vmm implements Execution, Mechanisms {
   #changed = true;
   #lastRoot = -1;
 
-  constructor(platform: Platform, technique: Technique) {
+  /** @param sites The records of an afterburned guest; none for any other. */
+  constructor(platform: Platform, technique: Technique, sites: Uint8Array) {
     if (technique.on === undefined)
       throw new TypeError(`Cannot run a VMM as ${technique.name} must say what exits mean: it has no handlers`);
     this.#platform = platform;
+    this.#sites = sites;
     this.#on = technique.on;
     this.#memory = new GuestMemory(platform);
     this.#exits = new Exits(platform);
@@ -111,15 +114,17 @@ export class Vmm implements Execution, Mechanisms {
     technique.prepare?.(this);
   }
 
-  rewriteKernelCode({ inline }: { readonly inline: boolean }): void {
-    if (inline) this.shareState();
-    this.#inline = inline;
+  rewriteKernelCode = ({ inline }: { readonly inline: boolean }): void => this.#copyCode(inline ? "inline" : "trap");
+  patchAnnotatedCode = (): void => this.#copyCode(this.#sites);
+  #copyCode(form: "trap" | "inline" | Uint8Array): void {
+    this.#inline = form !== "trap";
+    if (this.#inline) this.shareState();
     this.#copies = new CodeCopies({
       platform: this.#platform,
       frames: this.#frames,
       shadow: this.shadow,
       memory: this.#memory,
-      inline,
+      form,
       work: (kind, count) => this.vcpu.work(kind, count),
     });
   }
@@ -355,12 +360,7 @@ export class Vmm implements Execution, Mechanisms {
     this.#exit({ reason: "exception" });
   }
 
-  /**
-   * Where code reads sstatus in the state page, floating point stays off in the kernel until FS is Dirty there: so the first instruction that
-   * makes it so is carried out here (T14).
-   *
-   * @returns false where the trap is the guest's own.
-   */
+  /** Where code reads FS in the state page, floating point stays off in the kernel until FS is Dirty: what makes it so is carried out here (T14). */
   #firstFloat(): boolean {
     const { hart, guest } = this.#platform;
     if (!this.#inline || guest.mode !== SUPERVISOR || !guest.floatOn || hart.context.float) return false;

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { Event } from "../../engine/mod.ts";
 import { type Event, full } from "../../engine/mod.ts";
 import { hutchPre } from "../guests/mod.ts";
 import { record } from "../record.ts";

@@ -7,16 +7,16 @@
  * - Behaviour sensitive: what user code can see afterwards differs between two modes or two settings, or privileged registers change.
  * - Privileged: it is executed above user mode, and nowhere in it.
  *
- * Nothing here reads an instruction's row beyond its encoding: whoever calls it predicts, and this finds out.
+ * Nothing here reads of an instruction's row more than it takes to encode it (`forms.ts`): others predict, and this finds out.
  * Source: Popek and Goldberg, "Formal requirements for virtualizable third generation architectures", CACM 17(7), 1974.
  *
  * @module
  */
 import type { Profile } from "../../engine/mod.ts";
 import type { InstructionClass } from "../comparison.ts";
+import { classOf, type Sensitivity, stronger } from "./classes.ts";
 import { bitsOf, type Form, formsOf, type Subject } from "./forms.ts";
 import { Laboratory, type Outcome, type Station, type Trial } from "./laboratory.ts";
-import { classOf, type Sensitivity, stronger } from "./predict.ts";
 import { probesFor } from "./probes.ts";
 import { MODE_NUMBER, type Mode, SITE } from "./station-program.ts";
 

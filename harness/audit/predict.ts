@@ -5,21 +5,8 @@
  */
 import { type Csr, csrByName, type Profile } from "../../engine/mod.ts";
 import type { InstructionClass } from "../comparison.ts";
+import { classOf, type Sensitivity, stronger } from "./classes.ts";
 import { formsOf, type Subject } from "./forms.ts";
-
-/** From least to most. */
-export type Sensitivity = "none" | "behaviour" | "control";
-const ORDER: readonly Sensitivity[] = ["none", "behaviour", "control"];
-
-/** @returns The stronger of two. */
-export function stronger(a: Sensitivity, b: Sensitivity): Sensitivity {
-  return ORDER.indexOf(a) < ORDER.indexOf(b) ? b : a;
-}
-
-/** @returns The class of what does not always trap in user mode. */
-export function classOf(sensitivity: Sensitivity): InstructionClass {
-  return sensitivity === "none" ? "innocuous" : `${sensitivity}-sensitive`;
-}
 
 /** @returns The class that a subject should be found to have. */
 export function predict(subject: Subject, { leaks }: Profile): InstructionClass {

@@ -244,6 +244,16 @@ const PRICES: readonly PriceRow[] = [
     source: `as guest.instruction: peak rate of one a cycle (${FE310}); high: a stall for every instruction`,
   },
   {
+    id: "work.wedge",
+    unit: "instruction that the wedge runs to patch a page",
+    occasions: ["vmm.work"],
+    status: "cited",
+    cycles: 1,
+    low: 1,
+    high: 2,
+    source: `as guest.instruction: peak rate of one a cycle (${FE310}); high: a stall for every instruction`,
+  },
+  {
     id: "work.call",
     unit: "hypercall answered",
     occasions: ["vmm.work"],

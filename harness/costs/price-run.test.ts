@@ -79,6 +79,13 @@ describe("pricing a run", () => {
     });
   });
 
+  test("counts a hypercall as a step that retired nothing, and charges the work that it took", () => {
+    const [begin, work, resume] = exit(9, "hypercall", ["call", 1]);
+    const run = priceRun([begin!, work!, at(9, "hypercall"), resume!], inOrder, { steps: 20 });
+    expect(run.instructions).toBe(19);
+    expect(run.byCause.syscall).toBe(bareExit + price["work.call"]!);
+  });
+
   test("charges a device's access on the bare machine and in the VMM alike", () => {
     const bare = priceRun([at(1, "device.read")], inOrder);
     expect(bare.byCause.device).toBe(price["device.access"]);
