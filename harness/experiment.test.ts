@@ -63,7 +63,7 @@ describe("names", () => {
     ]).toEqual([full, "full", "rewriting.trap"]);
     expect([techniqueNamed("rewriting:trap"), profileNamed("leaky-x86")]).toEqual([rewritingTrap, leakyX86]);
     expect(() => techniqueNamed("rewriting")).toThrow(
-      /it must be one of native, full, rewriting:trap, rewriting:inline, para: it is none/,
+      /it must be one of native, full, rewriting:trap, rewriting:inline, para, pre: it is none/,
     );
     expect(profileNamed("strict").name).toBe("strict");
     expect(() => techniqueNamed("magic")).toThrow(/^Cannot use technique "magic" as it must be one of native, full/);

@@ -14,6 +14,10 @@ export interface Execution {
   readonly translations: Translations;
   /** Whether an interrupt that the guest has enabled can reach it here: a VMM that is not in control may not know that it is enabled. */
   readonly interruptible: boolean;
+  /** After a restore: an interrupt that is pending and enabled has not reached the guest, and does not before this knows that it is. */
+  withhold?(): void;
+  /** What a ported guest has put into the VMM's keeping, for snapshots; absent where guests do not know the VMM. */
+  readonly kept?: { save(): Uint8Array; load(state: Uint8Array): void };
   /** Logs what has been counted and not been logged yet: before a mark or a checkpoint, and at the end. */
   account(): void;
   /** Runs at most `budget` steps, and at least something: the position moves, or `waiting` is set, or the guest ends. */

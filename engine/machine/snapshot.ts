@@ -53,7 +53,8 @@ class Reader {
 export function saveMachine(platform: Platform, execution: Execution, frames: readonly number[]): Uint8Array {
   const { memory, hart, guest, position, schedule, bus } = platform;
   const out = new Writer();
-  out.view(Uint32Array.of(MAGIC, memory.guestBytes / PAGE_BYTES));
+  const withheld = guest.interrupt() >= 0 && !execution.interruptible ? 1 : 0;
+  out.view(Uint32Array.of(MAGIC, memory.guestBytes / PAGE_BYTES, withheld));
   out.view(Float64Array.of(position.step, position.instret, position.idle));
   out.view(guest.save());
   out.view(hart.x);
@@ -71,6 +72,7 @@ export function saveMachine(platform: Platform, execution: Execution, frames: re
   }
   out.bytes(platform.output);
   out.view(Uint16Array.from(JSON.stringify(platform.end ?? null), (character) => character.charCodeAt(0)));
+  out.bytes(execution.kept?.save() ?? new Uint8Array(0));
   // Only pages that are not all zero, each with its number.
   out.view(Uint32Array.from(frames));
   for (const frame of frames) out.bytes(memory.view(RAM_BASE + frame * PAGE_BYTES, PAGE_BYTES));
@@ -83,7 +85,7 @@ export function restoreMachine(state: Uint8Array, platform: Platform, execution:
   const reader = new Reader(state);
   const doubles = (): Float64Array => new Float64Array(reader.bytes().buffer);
   const words = (): Uint32Array => new Uint32Array(reader.bytes().buffer);
-  const [magic, frameCount] = words();
+  const [magic, frameCount, withheld] = words();
   if (magic !== MAGIC || frameCount !== memory.guestBytes / PAGE_BYTES) {
     throw new RangeError(
       `Cannot load a snapshot as it must be of a machine with ${memory.guestBytes} bytes of memory: it is not`,
@@ -109,6 +111,7 @@ export function restoreMachine(state: Uint8Array, platform: Platform, execution:
   platform.inputs = Array.from({ length: doubles()[0]! }, () => ({ time: doubles()[0]!, bytes: reader.bytes() }));
   platform.restoreOutput(reader.bytes());
   const end = JSON.parse(String.fromCharCode(...new Uint16Array(reader.bytes().buffer))) as End | null;
+  const kept = reader.bytes();
   memory.u8.fill(0, at.RAM, at.RAM + memory.guestBytes);
   for (const frame of words()) memory.u8.set(reader.bytes(), at.RAM + frame * PAGE_BYTES);
   memory.dirty.fill(1);
@@ -116,4 +119,6 @@ export function restoreMachine(state: Uint8Array, platform: Platform, execution:
   hart.decoded.clear();
   hart.forget();
   execution.reset();
+  if (kept.length > 0) execution.kept?.load(kept);
+  if (withheld === 1) execution.withhold?.();
 }

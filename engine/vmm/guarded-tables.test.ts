@@ -37,8 +37,12 @@ describe("page tables that the VMM guards", () => {
   const READ = "mv s5, a0\nmv s6, a1\nld s3, 0(s4)\n";
 
   test("change by a batch, at once: no fence is needed", () => {
-    const machine = ran(`${guarded}${batch([LEAVES, leaf(B)], [LEAVES + 8n, leaf(A)])}${READ}ld s7, 1024(s4)\n`);
+    const machine = ran(
+      `${guarded}${batch([LEAVES, leaf(B)], [LEAVES + 8n, leaf(A)])}${READ}ld s7, 1024(s4)\nli t0, ${LEAVES}\nld s8, 0(t0)\n`,
+    );
     expect([18, 19, 21, 22].map((register) => x(machine, register))).toEqual([0xaan, 0xbbn, 0n, 2n]);
+    // The kernel reads back what it wrote.
+    expect(x(machine, 24)).toBe(leaf(B));
   });
 
   test("change by a store too, which is an exit, and at once", () => {

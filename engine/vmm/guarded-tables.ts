@@ -32,8 +32,15 @@ export class GuardedTables {
     this.#forget = forget;
   }
 
-  get count(): number {
-    return this.#frames.size;
+  /** The guarded frames, in order, for snapshots. */
+  frames(): number[] {
+    return [...this.#frames].sort((a, b) => a - b);
+  }
+  /** Restores {@link frames}. What was read from entries before is not known. */
+  restore(frames: readonly number[]): void {
+    this.reset();
+    for (const frame of frames) this.#frames.add(frame);
+    this.#lost = true;
   }
   has(frame: number): boolean {
     return this.#frames.has(frame);

@@ -395,6 +395,24 @@ describe("interrupts that come while the kernel works", () => {
     },
   );
 
+  test("a run that is saved and restored after every step goes on as it would have (no interrupt comes early)", () => {
+    const whole = ported(flipping(11));
+    let restored = ported(flipping(11));
+    const withheld = new Set<boolean>();
+    for (let step = 1; step <= 500; step++) {
+      whole.run(step);
+      restored.run(step);
+      expect(restored.digest(), `step ${step}`).toEqual(whole.digest());
+      const { platform, execution } = restored.parts;
+      withheld.add(platform.guest.interrupt() >= 0 && !execution.interruptible);
+      const state = restored.save();
+      restored = ported(flipping(11));
+      restored.load(state);
+      expect(restored.save()).toEqual(state);
+    }
+    expect([...withheld].sort()).toEqual([false, true]);
+  });
+
   test("without the check of `pending` some wait for the next call: the check is what delivers them", () => {
     const machine = ported(flipping(10).replace("beqz t0, 2f", "j 2f"));
     machine.run(5000);

@@ -62,6 +62,9 @@ const MOST_PAGES = 512n;
 /** What `status` can change. */
 const STATUS_BITS = SUM | MXR | FS;
 
+/** Fields of the state page that are the kernel's alone. */
+const OWN = ["spill0", "spill1", "spill2", "spill3", "link", "next"] as const;
+
 interface Answer {
   readonly error: bigint;
   readonly value: bigint;
@@ -93,6 +96,32 @@ export class Hypercalls {
   constructor(platform: Platform, host: HypercallHost) {
     this.#platform = platform;
     this.#host = host;
+  }
+
+  /** What the kernel keeps in the state page that is in no CSR, then the tables that are guarded: 64 bits each. */
+  save(): Uint8Array {
+    const { state, tables } = this.#host;
+    return new Uint8Array(
+      BigUint64Array.from([...OWN.map((name) => state.read(name)), ...tables.frames().map(BigInt)]).buffer,
+    );
+  }
+  /** @throws {RangeError} If the state is not one that {@link save} gave for a machine of this size. */
+  load(saved: Uint8Array): void {
+    const { state, tables } = this.#host;
+    const words = [...new BigUint64Array(saved.slice(0, saved.length - (saved.length % 8)).buffer)];
+    const frames = words.slice(OWN.length).map(Number);
+    const { memory } = this.#platform;
+    if (
+      saved.length % 8 !== 0 ||
+      words.length < OWN.length ||
+      !frames.every((frame) => memory.guestHolds(frame * PAGE_BYTES, PAGE_BYTES))
+    ) {
+      throw new RangeError(
+        `Cannot load a ported guest's state as it names frames of its RAM: ${saved.length} bytes do not`,
+      );
+    }
+    for (const [i, name] of OWN.entries()) state.write(name, words[i]!);
+    tables.restore(frames);
   }
 
   /**

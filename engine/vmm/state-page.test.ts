@@ -189,6 +189,23 @@ describe("where the state page is", () => {
     expect(not.run(1000)).toMatchObject({ kind: "end", reason: "poweroff" });
   });
 
+  test("a kernel cannot unmap it, and keeps what it holds there", () => {
+    const machine = shared(`${PAGING}
+      li t0, 77
+      sd t0, ${FIELDS.spill2.offset}(x0)
+      sfence.vma
+      ld a0, ${FIELDS.spill2.offset}(x0)
+      li t1, -4096
+      sfence.vma t1
+      ld a1, ${FIELDS.spill2.offset}(x0)
+      csrw satp, zero
+      ld a2, ${FIELDS.spill2.offset}(x0)
+      1: j 1b
+    `);
+    machine.run(100);
+    expect([10, 11, 12].map((register) => x(machine, register))).toEqual([77n, 77n, 77n]);
+  });
+
   test("a guest that is not given it has the bare machine's fault there", () => {
     const source = `ld t0, ${sscratch.offset}(x0)`;
     const [bare, virtual] = [boot(source, { technique: native }), boot(source, { technique: full })];

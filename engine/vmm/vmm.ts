@@ -191,6 +191,13 @@ export class Vmm implements Execution, Mechanisms {
     this.#displaced = false;
   }
 
+  withhold(): void {
+    this.#exits.exited = false;
+  }
+  get kept(): Hypercalls | undefined {
+    return this.#hypercalls;
+  }
+
   /** sfence.vma of the guest: its translations, and every shadow of them. */
   #fence(low?: number, high = 0): void {
     const { hart } = this.#platform;

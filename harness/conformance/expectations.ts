@@ -168,6 +168,14 @@ const PAGING: readonly Expectation[] = [
     registers: { s9: 5n, s10: 0x9000_0003n },
   },
   {
+    name: "an access that reaches over a PMP entry on both sides fails",
+    rule: "Physical Memory Protection CSRs: the entry that matches any byte decides, and must match all",
+    qemu: "looks only at the first and the last byte",
+    covers: [["exception", "7 to M"]],
+    code: `li t0, ${PAGE}\naddi t1, t0, 4\nsrli t1, t1, 2\ncsrw pmpaddr0, t1\nli t1, 0x97\ncsrw pmpcfg0, t1\nsd t0, 1(t0)`,
+    registers: { s9: 7n, s10: BigInt(PAGE) + 1n },
+  },
+  {
     name: "with every PMP entry off, user mode may access nothing",
     rule: "Physical Memory Protection CSRs: with an entry implemented and none matching, S and U accesses fail",
     qemu: "allows all",

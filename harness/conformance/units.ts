@@ -296,9 +296,15 @@ function dataAddress(random: Seeded, size: number): number {
   return random.chance(20) ? place + random.below(8) : place;
 }
 
-/** An address in the pages under PMP rules. Of an access to two pages, QEMU 7.2 checks all of it when it looks at the first. */
-const protectedAddress = (random: Seeded) =>
-  PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + random.below(random.chance(75) ? 96 : 4096 - 8);
+/**
+ * An address in the pages under PMP rules. Of an access to two pages, QEMU 7.2 checks all of it when it looks at the first; and it looks only where
+ * an access begins and ends, so none may reach over an entry of four bytes on both sides.
+ */
+const protectedAddress = (random: Seeded, size: number) => {
+  const address =
+    PROTECTED + 4096 * random.below(PROTECTED_BYTES / 4096) + random.below(random.chance(75) ? 96 : 4096 - 8);
+  return size === 8 ? address - (address % 4) : address;
+};
 
 /** An offset into a window, and whether the access stays within its page. */
 function windowOffset(random: Seeded, window: Window, stores: boolean): number {
@@ -355,7 +361,7 @@ export function dataUnit({ random, mode }: Situation): Unit {
   const { access, size } = fullAccess(random);
   const base = random.other();
   // Each mode has pages under its own PMP rules to try.
-  const target = random.chance(mode === 3 ? 10 : 20) ? protectedAddress(random) : dataAddress(random, size);
+  const target = random.chance(mode === 3 ? 10 : 20) ? protectedAddress(random, size) : dataAddress(random, size);
   if (random.chance(60)) return [upper(base, () => target), access(base, (place) => lowerOf(place, target))];
   const offset = random.below(4096) - 2048;
   return [...address(base, () => target - offset), access(base, offset)];
