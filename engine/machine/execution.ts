@@ -17,7 +17,7 @@ export interface Execution {
   /** After a restore: an interrupt that is pending and enabled has not reached the guest, and does not before this knows that it is. */
   withhold?(): void;
   /** What a ported guest has put into the VMM's keeping, for snapshots; absent where guests do not know the VMM. */
-  readonly kept?: { save(): Uint8Array; load(state: Uint8Array): void };
+  readonly kept?: { save(): Uint8Array; load(state: Uint8Array): void } | undefined;
   /** Logs what has been counted and not been logged yet: before a mark or a checkpoint, and at the end. */
   account(): void;
   /** Runs at most `budget` steps, and at least something: the position moves, or `waiting` is set, or the guest ends. */

@@ -26,6 +26,11 @@ const HAS_BITS: ReadonlySet<ExitReason> = new Set([
 export class Exits {
   /** Between an exit and the resume that follows it. */
   exited = true;
+  /**
+   * The VMM is in control for a reason that the guest's own doing or guest time gives, so that it may bring an interrupt. A hidden exit is
+   * none: how many of them there are depends on more than the guest.
+   */
+  heard = true;
   readonly #platform: Platform;
   readonly #reasons = new Map<ExitReason, number>();
   #stuckAt = -1;
@@ -38,6 +43,7 @@ export class Exits {
   /** After the guest's state was replaced. */
   reset(): void {
     this.exited = true;
+    this.heard = true;
     this.#stuckAt = -1;
   }
 
@@ -68,6 +74,7 @@ export class Exits {
 
   /** Logs that the guest runs again, if it was out. */
   resume(): void {
+    this.heard = false;
     if (!this.exited) return;
     this.exited = false;
     const { hart, guest, log, position } = this.#platform;

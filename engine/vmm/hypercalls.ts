@@ -13,9 +13,11 @@
 import { KIND_NUMBER } from "../event/record.ts";
 import { PAGE_BYTES } from "../hart/memory.ts";
 import { CSR, FS, MXR, SIE, SUM } from "../hart/privileged.ts";
-import { PTE, type Root, SV48 } from "../hart/translations.ts";
+import { PTE, SV48 } from "../hart/translations.ts";
 import type { Platform } from "../machine/platform.ts";
-import type { GuardedTables } from "./guarded-tables.ts";
+import { GuardedTables } from "./guarded-tables.ts";
+import type { GuestMemory } from "./guest-memory.ts";
+import type { ShadowTables } from "./shadow.ts";
 import { STATE_PAGE, type StatePage } from "./state-page.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
@@ -71,17 +73,17 @@ interface Answer {
 }
 const answer = (error: bigint, value = 0n): Answer => ({ error, value });
 
-/** What a call does outside the virtual CPU. */
-export interface HypercallHost {
+/** What calls act on. */
+export interface HypercallParts {
+  readonly platform: Platform;
   readonly vcpu: VirtualCpu;
   readonly state: StatePage;
-  readonly tables: GuardedTables;
+  readonly memory: GuestMemory;
+  readonly shadow: ShadowTables;
   /** As sfence.vma does, of all or of one address. */
   fence(low?: number, high?: number): void;
-  /** Forgets one address space. */
-  forgetSpace(root: Root): void;
-  /** A frame is to be read only, from now on. */
-  protect(frame: number): void;
+  /** Logs that entries were dropped from the shadow. */
+  dropped(cause: string, entries: number): void;
 }
 
 const RETURN = KIND_NUMBER["guest.return"];
@@ -90,24 +92,31 @@ export class Hypercalls {
   /** The guest waits in `block`, rather than at a wfi. */
   blocked = false;
   #opens = false;
+  /** The page tables that the kernel may only read. */
+  readonly tables: GuardedTables;
   readonly #platform: Platform;
-  readonly #host: HypercallHost;
+  readonly #host: HypercallParts;
 
-  constructor(platform: Platform, host: HypercallHost) {
-    this.#platform = platform;
-    this.#host = host;
+  constructor(parts: HypercallParts) {
+    this.#platform = parts.platform;
+    this.#host = parts;
+    const tables = new GuardedTables(parts.platform.memory, parts.fence);
+    parts.memory.onLeaf = (entry, root, page) => tables.note(entry, root, page);
+    this.tables = tables;
   }
 
   /** What the kernel keeps in the state page that is in no CSR, then the tables that are guarded: 64 bits each. */
   save(): Uint8Array {
-    const { state, tables } = this.#host;
+    const { tables } = this;
+    const { state } = this.#host;
     return new Uint8Array(
       BigUint64Array.from([...OWN.map((name) => state.read(name)), ...tables.frames().map(BigInt)]).buffer,
     );
   }
   /** @throws {RangeError} If the state is not one that {@link save} gave for a machine of this size. */
   load(saved: Uint8Array): void {
-    const { state, tables } = this.#host;
+    const { tables } = this;
+    const { state } = this.#host;
     const words = [...new BigUint64Array(saved.slice(0, saved.length - (saved.length % 8)).buffer)];
     const frames = words.slice(OWN.length).map(Number);
     const { memory } = this.#platform;
@@ -201,14 +210,14 @@ export class Hypercalls {
       case CALL.guard: {
         const physical = this.#range(a0, PAGE_BYTES, PAGE_BYTES);
         if (physical < 0) return answer(INVALID_ADDRESS);
-        host.tables.guard(physical / PAGE_BYTES);
-        host.protect(physical / PAGE_BYTES);
+        this.tables.guard(physical / PAGE_BYTES);
+        if (host.shadow.dropFrame(physical / PAGE_BYTES) > 0) this.#platform.hart.fence();
         return answer(SUCCESS);
       }
       case CALL.unguard: {
         const physical = this.#range(a0, PAGE_BYTES, PAGE_BYTES);
         if (physical < 0) return answer(INVALID_ADDRESS);
-        return answer(host.tables.release(physical / PAGE_BYTES) ? SUCCESS : INVALID_PARAM);
+        return answer(this.tables.release(physical / PAGE_BYTES) ? SUCCESS : INVALID_PARAM);
       }
       case CALL.return:
       case CALL.block:
@@ -314,7 +323,9 @@ export class Hypercalls {
     } else if (what === 2n) {
       const mode = start >> 60n;
       if (mode !== 8n && mode !== 9n) return INVALID_PARAM;
-      host.forgetSpace(Number(start & 0xfff_ffff_ffffn) + (mode === 9n ? SV48 : 0));
+      const root = Number(start & 0xfff_ffff_ffffn) + (mode === 9n ? SV48 : 0);
+      host.memory.translations.forget(root);
+      host.dropped("space", host.shadow.dropSpace(root));
     } else return INVALID_PARAM;
     return SUCCESS;
   }
@@ -322,7 +333,8 @@ export class Hypercalls {
   /** Calls that cannot be part of another are refused; what each answers is written where it stood. */
   #multicall(address: bigint, count: bigint): Answer {
     const { memory, hart } = this.#platform;
-    const { tables, vcpu } = this.#host;
+    const { tables } = this;
+    const { vcpu } = this.#host;
     if (count > BigInt(MOST_CALLS)) return answer(INVALID_PARAM);
     const physical = this.#range(address, Number(count) * 48, 8);
     if (physical < 0) return answer(INVALID_ADDRESS);
@@ -349,7 +361,8 @@ export class Hypercalls {
   /** Entries are written in order, up to the first that is refused. */
   #update(address: bigint, count: bigint): Answer {
     const { memory, hart } = this.#platform;
-    const { tables, vcpu } = this.#host;
+    const { tables } = this;
+    const { vcpu } = this.#host;
     if (count > BigInt(MOST_ENTRIES)) return answer(INVALID_PARAM);
     const physical = this.#range(address, Number(count) * 16, 8);
     if (physical < 0) return answer(INVALID_ADDRESS);
@@ -377,7 +390,7 @@ export class Hypercalls {
     if ((flags & PTE.V) === 0) return true;
     if (value >> 54n !== 0n || (flags & (PTE.R | PTE.W)) === PTE.W) return false;
     const frame = Number((value >> 10n) & 0xfff_ffff_ffffn);
-    const guarded = this.#host.tables.has(frame);
+    const guarded = this.tables.has(frame);
     if ((flags & (PTE.R | PTE.X)) === 0) return guarded;
     if (memory.guestHolds(frame * PAGE_BYTES, PAGE_BYTES)) return !guarded || (flags & PTE.W) === 0;
     return bus.answers(frame * PAGE_BYTES);

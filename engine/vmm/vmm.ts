@@ -25,7 +25,6 @@ import { CodeCopies } from "./code-copies.ts";
 import type { Exit } from "./exit.ts";
 import { Exits } from "./exits.ts";
 import { VmmFrames } from "./frames.ts";
-import { GuardedTables } from "./guarded-tables.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Hypercalls } from "./hypercalls.ts";
 import { OwnCsrs } from "./own-csrs.ts";
@@ -65,10 +64,9 @@ export class Vmm implements Execution, Mechanisms {
   #copies: CodeCopies | undefined;
   /** The guest stands in a stub: between two steps, so that nothing reaches it there (T4). */
   #inStub = false;
-  /** The state page, where the technique shares it; hypercalls, and the page tables that they guard, where it answers them. */
+  /** The state page, where the technique shares it; hypercalls, where it answers them. */
   #state: StatePage | undefined;
   #hypercalls: Hypercalls | undefined;
-  #tables: GuardedTables | undefined;
   /** Code reads sstatus in the state page, so that the VMM must see the kernel's first use of floating point. */
   #inline = false;
   /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
@@ -136,21 +134,14 @@ export class Vmm implements Execution, Mechanisms {
 
   answerHypercalls(): void {
     this.shareState();
-    const tables = new GuardedTables(this.#platform.memory, (low, high) => this.#fence(low, high));
-    this.#tables = tables;
-    this.#memory.onLeaf = (entry, root, page) => tables.note(entry, root, page);
-    this.#hypercalls = new Hypercalls(this.#platform, {
+    this.#hypercalls = new Hypercalls({
+      platform: this.#platform,
       vcpu: this.vcpu,
       state: this.#state!,
-      tables,
+      memory: this.#memory,
+      shadow: this.shadow,
       fence: (low, high) => this.#fence(low, high),
-      forgetSpace: (root) => {
-        this.translations.forget(root);
-        this.#dropped("space", this.shadow.dropSpace(root));
-      },
-      protect: (frame) => {
-        if (this.shadow.dropFrame(frame) > 0) this.#platform.hart.fence();
-      },
+      dropped: (cause, entries) => this.#dropped(cause, entries),
     });
   }
 
@@ -174,7 +165,7 @@ export class Vmm implements Execution, Mechanisms {
   /** A kernel that opens interrupts in the state page is not seen to: what is pending then reaches it at its next exit. */
   get interruptible(): boolean {
     if (this.#inStub) return false;
-    return this.#state === undefined || this.#exits.exited || this.#platform.guest.mode !== SUPERVISOR;
+    return this.#state === undefined || this.#exits.heard || this.#platform.guest.mode !== SUPERVISOR;
   }
   /** The mode that the hart really runs the guest in. */
   get realMode(): number {
@@ -186,13 +177,13 @@ export class Vmm implements Execution, Mechanisms {
     this.#copies?.clear();
     this.#inStub = false;
     this.#state?.reset();
-    this.#tables?.reset();
+    this.#hypercalls?.tables.reset();
     this.#exits.reset();
     this.#displaced = false;
   }
 
   withhold(): void {
-    this.#exits.exited = false;
+    this.#exits.heard = false;
   }
   get kept(): Hypercalls | undefined {
     return this.#hypercalls;
@@ -204,7 +195,7 @@ export class Vmm implements Execution, Mechanisms {
     let entries = 0;
     if (low === undefined) {
       this.#memory.translations.clear();
-      this.#tables?.clear();
+      this.#hypercalls?.tables.clear();
       entries = this.shadow.drop();
     } else {
       if (this.#memory.translations.fence(low, high) > 0) {
@@ -474,12 +465,13 @@ export class Vmm implements Execution, Mechanisms {
     const page = pageOf(hart.context.root, low, high);
     if (physical >= 0 && memory.guestHolds(physical, 1)) {
       const frame = Math.floor(physical / PAGE_BYTES);
-      if (access === ACCESS.store && this.#tables?.has(frame) === true) {
+      const tables = this.#hypercalls?.tables;
+      if (access === ACCESS.store && tables?.has(frame) === true) {
         this.#note("table-write");
         this.vcpu.work("walk-step", walked);
-        const before = this.#tables.before(physical);
+        const before = tables.before(physical);
         this.#carryOut({ reason: "table-write" });
-        this.#tables.changed(before);
+        tables.changed(before);
         return;
       }
       if (this.#copies?.serves(frame, access) === true) {
@@ -552,7 +544,7 @@ export class Vmm implements Execution, Mechanisms {
 
   /** The frame that a page shows of a guest's frame, and what it may permit at most. */
   #shown(frame: number, access: Access, low: number, high: number): readonly [frame: number, most: number] {
-    if (this.#tables?.has(frame) === true) return [frame, PTE.R | PTE.X];
+    if (this.#hypercalls?.tables.has(frame) === true) return [frame, PTE.R | PTE.X];
     return this.#copies?.shown(frame, access, low, high) ?? [frame, ALL];
   }
 
@@ -566,6 +558,7 @@ export class Vmm implements Execution, Mechanisms {
   }
   #carryOut(exit: Exit): Verdict {
     const verdict = this.#verdict(exit);
+    if (verdict !== "again") this.#exits.heard = true;
     if (verdict === "reflect") this.vcpu.reflect();
     else if (verdict === "stop") {
       const message = `the technique ended the run at a ${exit.reason} exit`;
@@ -583,6 +576,7 @@ export class Vmm implements Execution, Mechanisms {
     if (this.#exits.exited) return;
     this.#trapped(VMM_TIMER, 0, 0);
     this.#note("interrupt");
+    this.#exits.heard = true;
     this.#verdict({ reason: "interrupt" });
   }
 

@@ -324,7 +324,9 @@ function charges(meter: Meter): Fold<void> {
       meter.charge("exit.save", 1, "other");
     },
     "vmm.work": ({ work, count }) => {
-      meter.charge(`work.${work}`, count, "other");
+      // What stands in for sensitive instructions was run by the guest, before the exit in which it is logged.
+      if (work === "stub") meter.charge("work.stub", count, "privileged", true);
+      else meter.charge(`work.${work}`, count, "other");
       if (work === "root-switch") meter.charge("tlb.refill", count, "other");
     },
     "vmm.inject": () => meter.charge("inject", 1, "other"),

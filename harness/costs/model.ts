@@ -45,9 +45,9 @@ export interface Meter {
    *
    * @param price Its id.
    * @param count Units, a whole number >= 0.
-   * @param cause Who is to blame where the VMM does not run; while it runs, the reason of its exit is.
+   * @param cause Who is to blame where the VMM does not run; while it runs, the reason of its exit is, unless the cause is `certain`.
    */
-  charge(price: string, count: number, cause: Cause): void;
+  charge(price: string, count: number, cause: Cause, certain?: boolean): void;
 }
 
 /** A price list with its rule. A value: list it in an experiment, no registry holds it. */

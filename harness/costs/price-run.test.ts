@@ -101,6 +101,13 @@ describe("pricing a run", () => {
     expect(run.byCause.interrupt).toBe(bareExit);
   });
 
+  test("charges what stubs ran to sensitive instructions, whatever exit it is logged in", () => {
+    const inside = priceRun(exit(1, "device-access", ["stub", 7]), inOrder);
+    expect([inside.byCause.privileged, inside.byCause.device]).toEqual([7 * price["work.stub"]!, bareExit]);
+    const outside = priceRun([at(1, "vmm.work", { work: "stub", count: 5 })], inOrder);
+    expect(outside.byCause.privileged).toBe(5 * price["work.stub"]!);
+  });
+
   test("takes the resume that starts the guest, which no exit precedes, and only that one", () => {
     expect(priceRun([at(0, "vmm.resume")], inOrder).byCause.other).toBe(price["exit.restore"]! + price["trap.return"]!);
     expect(() => priceRun([at(0, "vmm.resume"), ...exit(1, "halt"), at(2, "vmm.resume")], inOrder)).toThrow(

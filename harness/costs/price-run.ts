@@ -90,7 +90,7 @@ export class Pricing {
       get vmm() {
         return pricing.#reason !== undefined;
       },
-      charge: (price, count, cause) => this.#charge(price, count, cause),
+      charge: (price, count, cause, certain = false) => this.#charge(price, count, cause, certain),
     };
     this.#charges = model.charges(meter);
   }
@@ -184,7 +184,7 @@ export class Pricing {
     return { step: this.#step, units: this.#counts.snapshot(), exits: this.#exits.snapshot() };
   };
 
-  #charge(price: string, count: number, cause: Cause): void {
+  #charge(price: string, count: number, cause: Cause, certain: boolean): void {
     if (!this.#counts.has(price)) {
       const known = this.prices.map(({ id }) => id).join(", ");
       throw new RangeError(
@@ -196,7 +196,7 @@ export class Pricing {
         `Cannot charge ${price} at step ${this.#step} as units are whole numbers >= 0: model "${this.#model.name}" says ${count}`,
       );
     }
-    const blamed = this.#reason === undefined ? cause : this.#exitCause;
+    const blamed = certain || this.#reason === undefined ? cause : this.#exitCause;
     this.#counts.add(price, blamed, count);
     this.#sampler?.charge(price, blamed, count);
   }
