@@ -14,9 +14,9 @@ import { type ConsoleMark, ConsoleMarks } from "./console-marks.ts";
 
 /** Fewest steps between a checkpoint and one that a mark asks for. */
 export const MARK_CHECKPOINT_DISTANCE = 100_000;
-/** Longest slice, so that the log stays small between drains. */
 /** Words of events that are taken at a time: what fits a cache is copied at a tenth of the cost of what does not. */
 const LOG_WORDS = 24_000;
+/** Longest slice, so that the log stays small between drains. */
 const SLICE_STEPS = 2_000_000;
 
 /** How a run ended. */

@@ -67,6 +67,8 @@ export class Hart implements Environment {
   /** Page-table entries read by walks so far. */
   readonly walked: Walk = { steps: 0, level: 0, entry: 0 };
 
+  /** Whether a walk may read an entry. */
+  readonly #walkable = (physical: number): boolean => this.#protection?.allows(physical, 8, ACCESS.load, 1) !== false;
   readonly #core: InterpreterExports;
   readonly #jit: Jit | undefined;
   readonly #tlb: TlbBanks;
@@ -487,13 +489,7 @@ export class Hart implements Environment {
     const known = this.translations.lookup(root, page);
     if (known >= 0 && permits(known, access, viewer)) return known;
     const protection = this.#protection;
-    let found = walk(
-      this.memory,
-      root,
-      page,
-      this.walked,
-      (physical) => protection === undefined || protection.allows(physical, 8, ACCESS.load, 1),
-    );
+    let found = walk(this.memory, root, page, this.walked, this.#walkable);
     if (found < 0) return found;
     if (!permits(found, access, viewer)) {
       const marked = updated(found, access);

@@ -119,10 +119,12 @@ export class Native implements Execution {
   #trap(cause: number, low: number, high: number): void {
     const { hart, guest, log, position } = this.#platform;
     const from = guest.mode;
-    const [pcLow, pcHigh] = [hart.pcLow, hart.pcHigh];
+    // As signed numbers, which cost no memory where they are handed on; the log takes them modulo 2^32.
+    const pcLow = hart.pcLow | 0;
+    const pcHigh = hart.pcHigh | 0;
     guest.enter(cause, false, low, high);
     hart.dropReservation();
-    log.appendWords(TRAP, position.step, cause, pcLow, pcHigh, low, high, from, guest.mode);
+    log.appendWords(TRAP, position.step, cause, pcLow, pcHigh, low | 0, high | 0, from, guest.mode);
     position.step += 1;
   }
 
@@ -132,7 +134,8 @@ export class Native implements Execution {
   interrupt(cause: number): void {
     const { hart, guest, log, position } = this.#platform;
     const from = guest.mode;
-    const [pcLow, pcHigh] = [hart.pcLow, hart.pcHigh];
+    const pcLow = hart.pcLow | 0;
+    const pcHigh = hart.pcHigh | 0;
     guest.enter(cause, true, 0, 0);
     hart.dropReservation();
     log.appendWords(INTERRUPT, position.step, cause, pcLow, pcHigh, from, guest.mode);
@@ -180,7 +183,7 @@ export class Native implements Execution {
         const from = guest.mode;
         guest.leave(mnemonic);
         hart.dropReservation();
-        log.appendWords(RETURN, position.step, hart.pcLow, hart.pcHigh, from, guest.mode);
+        log.appendWords(RETURN, position.step, hart.pcLow | 0, hart.pcHigh | 0, from, guest.mode);
         position.retire(1);
         return;
       }

@@ -60,7 +60,7 @@ export class Exits {
       this.#reasons.set(reason, name);
     }
     const bits = HAS_BITS.has(reason) ? hart.current.bits : 0;
-    if (!this.exited) log.appendWords(EXIT, position.step, name, hart.pcLow, hart.pcHigh, bits);
+    if (!this.exited) log.appendWords(EXIT, position.step, name, hart.pcLow | 0, hart.pcHigh | 0, bits | 0);
     this.exited = true;
     if (position.step !== this.#stuckAt) {
       this.#stuckAt = position.step;

@@ -40,24 +40,21 @@ describe("an annotated statement", () => {
   });
 
   test("is as long as its class says, or as it is told", () => {
-    for (const [bytes, pads] of [
-      [12, 2],
-      [16, 3],
+    for (const [source, siteClass, siteBytes, pads] of [
+      ["csrr t0, sepc", "epc-read", {}, 1],
+      ["csrr t0, sepc", "epc-read", { "epc-read": 16 }, 3],
+      ["csrrci t0, sstatus, 2", "status-clear-read", {}, 0],
+      ["csrrci t0, sstatus, 2", "status-clear-read", { "status-clear-read": 12 }, 2],
     ] as const) {
-      const { text } = burn(
-        "csrrci t0, sstatus, 2\n",
-        bytes === 12 ? {} : { siteBytes: { "status-clear-read": bytes } },
-      );
-      expect(text.match(/sltiu/g)).toHaveLength(pads);
-      expect(text).toContain(`.2byte 4; .2byte ${4 * pads}; .2byte ${SITE_CLASSES["status-clear-read"].number};`);
+      const { text } = burn(`${source}\n`, { siteBytes });
+      expect(text.match(/sltiu/g) ?? [], source).toHaveLength(pads);
+      expect(text).toContain(`.2byte 4; .2byte ${4 * pads}; .2byte ${SITE_CLASSES[siteClass].number};`);
     }
   });
 
   test("with too short a pad is refused, by its place and what it needs", () => {
-    expect(() =>
-      burn('# 41 "kernel/trap.S"\n csrrci t0, sstatus, 2\n', { siteBytes: { "status-clear-read": 8 } }),
-    ).toThrow(
-      'Cannot afterburn kernel/trap.S:41 as a site of class status-clear-read needs 12 bytes, in fours: "csrrci t0, sstatus, 2" would have 8',
+    expect(() => burn('# 41 "kernel/trap.S"\n csrr t0, sepc\n', { siteBytes: { "epc-read": 4 } })).toThrow(
+      'Cannot afterburn kernel/trap.S:41 as a site of class epc-read needs 8 bytes, in fours: "csrr t0, sepc" would have 4',
     );
     expect(() => burn("wfi\n", { siteBytes: { wait: 6 } })).toThrow(/needs 4 bytes, in fours: "wfi" would have 6$/);
   });
@@ -73,7 +70,8 @@ describe("an annotated statement", () => {
   test("in a macro has room for the most that it may need", () => {
     const padding = (body: string) => burn(`.macro m x\n${body}\n.endm\n`).sites[0]?.padding;
     expect(padding("csrr t0, \\x")).toBe(4);
-    expect(padding("csrrc t0, \\x, t1")).toBe(8);
+    expect(padding("csrrs t0, sepc, \\x")).toBe(4);
+    expect(padding("csrrc t0, \\x, 2")).toBe(0);
     expect(padding("csrw \\x, t0")).toBe(0);
     expect(padding("csrrw \\x, sscratch, t0")).toBe(0);
   });

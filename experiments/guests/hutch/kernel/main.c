@@ -22,6 +22,7 @@ __attribute__((noreturn)) void main(void) {
   u64 length;
 
   console_init();
+  arch_options(boot_info.arguments);
   if (!boot_info.ram_end || !boot_info.timebase) panic("the device tree lacks memory or timebase-frequency");
   if (boot_info.arguments_length > ARGUMENTS_SIZE) {
     panic("bootargs has %d bytes, more than %d", (int)boot_info.arguments_length, ARGUMENTS_SIZE);

@@ -26,6 +26,7 @@ u64 *root_alloc(void) {
     u64 index = shared[i] >> 30 & (ENTRIES - 1);
     root[index] = kernel_root[index];
   }
+  table_made(root);
   return root;
 }
 
@@ -37,7 +38,8 @@ static u64 *leaf_entry(u64 *root, u64 address, bool make) {
     if (!(*entry & PTE_V)) {
       u64 *lower = make ? frame_alloc_zeroed() : NULL;
       if (!lower) return NULL;
-      *entry = table_entry(lower);
+      table_made(lower);
+      table_write(entry, table_entry(lower));
     }
     table = table_of(*entry);
   }
@@ -50,7 +52,7 @@ static void unmap(u64 *root, u64 start, u64 end) {
     u64 *entry = leaf_entry(root, page, false);
     if (!entry || !(*entry & PTE_V)) continue;
     frame_drop(physical_of(*entry));
-    *entry = 0;
+    table_write_later(entry, 0);
   }
 }
 
@@ -60,10 +62,15 @@ void space_free(u64 *root, const struct area *areas) {
   if (root[0] & PTE_V) {
     u64 *middle = table_of(root[0]);
     for (u32 i = 0; i < ENTRIES; i++) {
-      if (middle[i] & PTE_V) frame_drop(physical_of(middle[i]));
+      if (middle[i] & PTE_V) {
+        table_gone(table_of(middle[i]));
+        frame_drop(physical_of(middle[i]));
+      }
     }
+    table_gone(middle);
     frame_drop(direct_to_physical(middle));
   }
+  table_gone(root);
   frame_drop(direct_to_physical(root));
   space_gone(SATP_SV39 | direct_to_physical(root) >> 12);
 }
@@ -81,9 +88,13 @@ bool space_copy(struct process *child) {
         complete = false;
         break;
       }
-      if (*from & PTE_W) *from = (*from & ~(u64)PTE_W) | PTE_COW;
-      *to = *from;
-      frame_hold(physical_of(*from));
+      u64 value = *from;
+      if (value & PTE_W) {
+        value = (value & ~(u64)PTE_W) | PTE_COW;
+        table_write_later(from, value);
+      }
+      table_write_later(to, value);
+      frame_hold(physical_of(value));
     }
   }
   space_changed(current->satp);
@@ -125,7 +136,7 @@ static bool break_sharing(u64 *entry) {
     own = direct_to_physical(frame);
     frame_drop(shared);
   }
-  *entry = own >> 12 << 10 | bits;
+  table_write(entry, own >> 12 << 10 | bits);
   return true;
 }
 
@@ -140,7 +151,7 @@ bool space_fault(u64 address, u64 needed) {
   if (!known) {
     u64 made = new_page(area, page);
     if (!made) return false;
-    *entry = made;
+    table_write(entry, made);
   } else if (needed == PTE_W && *entry & PTE_COW) {
     if (!break_sharing(entry)) return false;
   }

@@ -136,6 +136,16 @@ static inline void space_leaf_changed(u64 page, bool known) {
 /* The space is gone, and so are its tables. */
 static inline void space_gone(u64 satp) { (void)satp; }
 
+/* A page table comes into use, and goes out of it. */
+static inline void table_made(const u64 *table) { (void)table; }
+static inline void table_gone(const u64 *table) { (void)table; }
+/* Sets an entry; `later`: not before the next space_changed or table_gone need it be seen. */
+static inline void table_write(u64 *entry, u64 value) { *entry = value; }
+static inline void table_write_later(u64 *entry, u64 value) { *entry = value; }
+
+/* Options of the port, in front of the command. */
+static inline void arch_options(char *arguments) { (void)arguments; }
+
 /* Output through the 16550 of console.c. */
 #define ARCH_CONSOLE_PUT(c)                                                   \
   while (!(mmio_read8(UART_BASE + LSR) & LSR_THR_EMPTY)) continue;            \

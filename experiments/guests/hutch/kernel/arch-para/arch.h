@@ -15,6 +15,9 @@
 #define CALL_BLOCK 8
 #define CALL_YIELD 9
 #define CALL_WRITE 10
+#define CALL_UPDATE 13
+#define CALL_GUARD 14
+#define CALL_UNGUARD 15
 
 /* Fields of the state page, from address 0. */
 #define STATE_SSCRATCH -2048
@@ -209,10 +212,34 @@ static inline void hart_rest(void) { hypercall(CALL_BLOCK, 0, 0, 0); }
 static inline void space_enter(u64 satp) { hypercall(CALL_SWITCH, satp, 0, 0); }
 /* Put off: the return to user mode takes it along. */
 static inline void space_next(u64 satp) { STATE(u64, STATE_NEXT) = satp; }
-static inline void space_changed(u64 satp) { hypercall(CALL_FLUSH, 2, satp, 0); }
+
+/*
+ * Page tables are stored to, and what changed is flushed; or, with the option `guard` in front of the command, the VMM guards
+ * them, and changes are made by batches, which need no flush (guarded-tables.c).
+ */
+extern bool tables_guarded;
+void tables_update(void);
+void table_queue(u64 *entry, u64 value);
+
+static inline void table_write_later(u64 *entry, u64 value) {
+  if (tables_guarded) table_queue(entry, value);
+  else *entry = value;
+}
+static inline void table_write(u64 *entry, u64 value) {
+  table_write_later(entry, value);
+  if (tables_guarded) tables_update();
+}
+void table_made(const u64 *table);
+void table_gone(const u64 *table);
+void arch_options(char *arguments);
+
+static inline void space_changed(u64 satp) {
+  if (tables_guarded) tables_update();
+  else hypercall(CALL_FLUSH, 2, satp, 0);
+}
 /* What was not valid was not remembered. */
 static inline void space_leaf_changed(u64 page, bool known) {
-  if (known) hypercall(CALL_FLUSH, 1, page, 1);
+  if (known && !tables_guarded) hypercall(CALL_FLUSH, 1, page, 1);
 }
 static inline void space_gone(u64 satp) { hypercall(CALL_FLUSH, 2, satp, 0); }
 
