@@ -1,11 +1,11 @@
 /**
  * What does each technique cost on one kernel, and why?
  *
- * One binary for all: hutch through the afterburner, which runs on the bare machine as well. Each program makes laps of its own, so one run tells
- * them apart, and what differs between two techniques is the technique alone.
+ * hutch is recorded once. full and rewriting run the same binary, and must be the same run exactly; para runs the port and pre the afterburned
+ * binary, driven by the same inputs, and their users must observe the same. Each program makes laps of its own, so one run tells them apart.
  */
-import { hutchPre } from "trapline/guests";
-import { experiment, full, inOrder, native, pre, rewritingInline, rewritingTrap } from "trapline/harness";
+import { hutch } from "trapline/guests";
+import { experiment, full, inOrder, native, para, pre, rewritingInline, rewritingTrap } from "trapline/harness";
 import { costPerExit, costPerMark, exitsByReason, slowdown } from "trapline/reports";
 
 const WORKLOADS = [
@@ -24,12 +24,11 @@ const WORKLOADS = [
 export default experiment({
   question: "What does each technique cost on one kernel, and why?",
   guest: {
-    ...hutchPre.running("sh"),
-    name: "workloads-pre",
-    workload: "ten workloads of hutch-pre",
+    ...hutch.running("sh"),
+    name: "workloads",
     input: `expect "hutch$ "\nsend "${WORKLOADS.join("; ")}; exit\\n"\n`,
   },
-  techniques: [native, full, rewritingTrap, rewritingInline, pre],
+  techniques: [native, full, rewritingTrap, rewritingInline, para, pre],
   costs: [inOrder],
   reports: [costPerMark({ baseline: native }), slowdown({ baseline: native }), exitsByReason(), costPerExit()],
 });

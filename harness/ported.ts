@@ -14,7 +14,7 @@ import type { ConsoleInput, Moment } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
 import { DivergenceError } from "./divergence.ts";
 import { drive } from "./drive.ts";
-import { hutchPara } from "./guests/hutch.ts";
+import { hutchPara, hutchPre } from "./guests/hutch.ts";
 import type { Guest } from "./guests/mod.ts";
 import { compareObservations, Observation, type ObservedInput, type SystemCallAbi } from "./observable.ts";
 import { MemorySink, resultOf } from "./record.ts";
@@ -27,10 +27,16 @@ interface Port {
   readonly abi: SystemCallAbi;
 }
 
+/** exit and exec (`abi.h`). */
+const HUTCH: SystemCallAbi = { ends: [1n, 3n] };
+
 /** Ports by the binary that was recorded, and the kind of port. */
 const PORTS: Readonly<Record<string, Partial<Record<Technique["port"], Port>>>> = {
-  // exit and exec (`abi.h`).
-  hutch: { para: { guest: (command) => hutchPara.running(command), abi: { ends: [1n, 3n] } } },
+  hutch: {
+    para: { guest: (command) => hutchPara.running(command), abi: HUTCH },
+    // Afterburned from the same sources: exact against a recording of its own, observable against one of the original.
+    pre: { guest: (command) => hutchPre.running(command), abi: HUTCH },
+  },
 };
 
 /**

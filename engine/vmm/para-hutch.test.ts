@@ -9,6 +9,7 @@ import type { Machine } from "../machine/machine.ts";
 import { full } from "../techniques/full.ts";
 import { native } from "../techniques/native.ts";
 import { para } from "../techniques/para.ts";
+import { CALL } from "./hypercalls.ts";
 import { needsSite } from "./rewriter.ts";
 import type { Vmm } from "./vmm.ts";
 
@@ -86,6 +87,36 @@ describe("hutch-para", () => {
     const machine = hutch(command);
     expect(machine.run(10_000_000)).toMatchObject({ kind: "end", reason: "poweroff", code: 0 });
     expect(said(machine)).toContain(text);
+  });
+
+  test.each([
+    ["fork-exec 3", "fork-exec: 3 processes, 3 ended well"],
+    ["page-fault 40", "page-fault: 40 pages, 40 of them fresh"],
+    ["pipe 5", "pipe: 5 messages, all read"],
+  ])("runs %s with page tables that it may only read, which it changes in batches", (command, text) => {
+    const machine = hutch(`guard ${command}`);
+    const vmm = machine.parts.execution as Vmm;
+    const { tables } = vmm.kept!;
+    let most = 0;
+    for (;;) {
+      const stop = machine.run(machine.step + 5003);
+      most = Math.max(most, tables.frames().length);
+      for (const { frame, flags } of vmm.shadow.leaves()) if (tables.has(frame)) expect(flags & 4).toBe(0);
+      if (stop.kind !== "until") break;
+    }
+    expect(machine.end).toMatchObject({ reason: "poweroff", code: 0 });
+    expect(said(machine)).toContain(text);
+    expect(most).toBeGreaterThan(3);
+    const calls: Record<number, number> = {};
+    for (const event of eventsOf(machine.log.drain())) {
+      // The kernel itself never stores to one, and nothing is refused.
+      if (event.kind === "vmm.exit") expect(event.reason).not.toBe("table-write");
+      if (event.kind !== "hypercall") continue;
+      expect(event.error).toBe(0n);
+      calls[event.call] = (calls[event.call] ?? 0) + 1;
+    }
+    expect(calls[CALL.update]).toBeGreaterThan(10);
+    expect(calls[CALL.guard]! - calls[CALL.unguard]!).toBe(tables.frames().length);
   });
 
   test("runs in user mode of the real hart, at every resume", () => {

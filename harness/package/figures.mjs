@@ -35,7 +35,7 @@ if (!["fresh", "compiled"].includes(compile())) process.exit(1);
 const scratch = mkdtempSync(join(tmpdir(), "trapline-figures-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
-const { report } = trapline("run", "null-syscall");
+const { report } = trapline("run", "all-techniques");
 const results = dirname(join(scratch, report));
 const figure = readdirSync(results, { recursive: true, encoding: "utf8" }).find((name) =>
   /slowdown.*\.svg$/.test(name),

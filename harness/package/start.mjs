@@ -1,5 +1,5 @@
 /**
- * `npm start`: compiles what needs it, then runs the default experiment. What follows `npm start --` goes to `trapline run null-syscall`.
+ * `npm start`: compiles what needs it, then runs the default experiment. What follows `npm start --` goes to `trapline run all-techniques`.
  *
  * @module
  */
@@ -21,5 +21,5 @@ if (outcome === "failed") {
   process.exit(1);
 }
 // The command line reads its arguments when it is loaded, as if it had been started itself.
-process.argv = [process.argv[0], entry, "run", "null-syscall", ...process.argv.slice(2)];
+process.argv = [process.argv[0], entry, "run", "all-techniques", ...process.argv.slice(2)];
 await import(pathToFileURL(entry).href);

@@ -114,7 +114,7 @@ const DATA_ACCESSES: readonly ((register: string) => string)[] = [
   (r) => `lr.w t5, (t6)\nebreak\nsc.w ${r}, t5, (t6)`,
   () => "fld fa0, 0(t6)",
   () => "fsd fa1, 0(t6)",
-  () => `andi t6, t6, -4096\naddi t6, t6, ${FUNCTION}\njalr ra, 0(t6)`,
+  () => `srli t6, t6, 12\nslli t6, t6, 12\njalr ra, ${FUNCTION}(t6)`,
 ];
 
 const FENCES: readonly ((page: number) => string)[] = [

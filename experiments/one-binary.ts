@@ -1,0 +1,34 @@
+/**
+ * Does one afterburned binary run on the bare machine and under every technique, and is it the same run each time?
+ *
+ * hutch through the afterburner: recorded bare, replayed under full virtualization and rewriting, which know nothing of its annotations, and under
+ * pre-virtualization, whose wedge patches what they name.
+ */
+import { hutchPre } from "trapline/guests";
+import { experiment, full, inOrder, native, pre, rewritingInline, rewritingTrap } from "trapline/harness";
+import { costPerExit, costPerMark, exitsByReason, slowdown } from "trapline/reports";
+
+const WORKLOADS = [
+  "compute 2",
+  "null-syscall 500",
+  "irq-toggle 500",
+  "context-switch 100",
+  "page-fault 100",
+  "fork-exec 3",
+  "pipe 100",
+  "signal 50",
+  "disk-read 10",
+  "timer-tick 3",
+];
+
+export default experiment({
+  question: "Does one afterburned binary run on the bare machine and under every technique?",
+  guest: {
+    ...hutchPre.running("sh"),
+    name: "workloads-pre",
+    input: `expect "hutch$ "\nsend "${WORKLOADS.join("; ")}; exit\\n"\n`,
+  },
+  techniques: [native, full, rewritingTrap, rewritingInline, pre],
+  costs: [inOrder],
+  reports: [costPerMark({ baseline: native }), slowdown({ baseline: native }), exitsByReason(), costPerExit()],
+});
