@@ -6,7 +6,7 @@
  */
 import { hutchPre } from "trapline/guests";
 import { experiment, full, inOrder, native, pre, rewritingInline, rewritingTrap } from "trapline/harness";
-import { costPerExit, costPerMark, exitsByReason, slowdown } from "trapline/reports";
+import { breakEven, costPerExit, costPerMark, exitsByReason, slowdown } from "trapline/reports";
 
 const WORKLOADS = [
   "compute 2",
@@ -21,6 +21,9 @@ const WORKLOADS = [
   "timer-tick 3",
 ];
 
+/** What each exit costs whatever it is for: the trap, the way into the VMM, the way out. */
+const EXIT = ["trap.entry", "exit.save", "exit.restore", "trap.return"];
+
 export default experiment({
   question: "Does one afterburned binary run on the bare machine and under every technique?",
   guest: {
@@ -30,5 +33,11 @@ export default experiment({
   },
   techniques: [native, full, rewritingTrap, rewritingInline, pre],
   costs: [inOrder],
-  reports: [costPerMark({ baseline: native }), slowdown({ baseline: native }), exitsByReason(), costPerExit()],
+  reports: [
+    costPerMark({ baseline: native }),
+    slowdown({ baseline: native }),
+    exitsByReason(),
+    costPerExit(),
+    breakEven({ baseline: native, prices: EXIT }),
+  ],
 });

@@ -7,6 +7,7 @@
  * @module
  */
 export { answer, defaultBaseline } from "./answer.ts";
+export { type BreakEvenOptions, breakEven } from "./break-even.ts";
 export { costPerExit } from "./cost-per-exit.ts";
 export { escapeText, visible } from "./escape.ts";
 export { exitsByReason } from "./exits-by-reason.ts";

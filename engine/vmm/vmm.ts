@@ -449,7 +449,9 @@ export class Vmm implements Execution, Mechanisms {
   #fault(access: Access, blamed: Access, low: number, high: number): void {
     const { memory, bus, hart, guest, log, position } = this.#platform;
     if (this.#inline) this.#inStub = this.#copies!.stubsAt(hart.pcLow, hart.pcHigh) >= 0;
-    if (this.#state !== undefined && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
+    // Under Bare, what stands in for a site does not use the page: only a ported kernel does.
+    const shares = guest.root >= 0 || this.#hypercalls !== undefined;
+    if (this.#state !== undefined && shares && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
       this.#showState(this.#state, access, low, high);
       return;
     }

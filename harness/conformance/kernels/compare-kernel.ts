@@ -20,7 +20,7 @@ import {
 } from "../../../engine/mod.ts";
 import { compareGuestStreams, formatDifference } from "../../../traces/mod.ts";
 import { LAYOUT } from "./constructs.ts";
-import { bytesOf, type Kernel, profileOf, sourceOf } from "./generate.ts";
+import { assembled, type Kernel, profileOf, sourceOf } from "./generate.ts";
 
 const MEMORY_BYTES = LAYOUT.end - 0x8000_0000;
 /** Steps after which a kernel that does not end has shown what it can. */
@@ -51,9 +51,12 @@ interface Run {
   readonly stop: string;
 }
 
-function run(kernel: Kernel, technique: Technique, tier: Tier, onMachine?: (machine: Machine) => void): Run {
+interface Ready extends Kernel {
+  readonly bytes: Uint8Array;
+}
+function run(kernel: Ready, technique: Technique, tier: Tier, onMachine?: (machine: Machine) => void): Run {
   const machine = createMachine({
-    kernel: bytesOf(kernel),
+    kernel: kernel.bytes,
     memoryBytes: MEMORY_BYTES,
     rtcSeconds: 0,
     machineMode: false,
@@ -112,12 +115,13 @@ export function compareKernel(
   kernel: Kernel,
   { techniques = TECHNIQUES, onMachine }: KernelOptions = {},
 ): KernelResult {
-  const bare = run(kernel, native, "interpreter");
+  const ready = { ...kernel, bytes: assembled(sourceOf(kernel)) };
+  const bare = run(ready, native, "interpreter");
   const leaky = leakNames(profileOf(kernel)).length > 0;
   let events = 0;
   for (const technique of techniques) {
     if (leaky && technique.requires.includes("all-sensitive-trap")) continue;
-    const found = difference(bare, technique, () => run(kernel, technique, kernel.tier, onMachine));
+    const found = difference(bare, technique, () => run(ready, technique, kernel.tier, onMachine));
     if (typeof found === "string")
       return { steps: bare.machine.step, events, failure: { technique: nameOf(technique), message: found } };
     events += found;
@@ -134,7 +138,8 @@ function difference(bare: Run, technique: Technique, make: () => Run): number | 
     return (error as Error).message;
   }
   const compared = compareGuestStreams([bare.events], [virtual.events]);
-  if (!compared.equal) return formatDifference(compared, { workload: "a generated kernel", left: "bare", right: nameOf(technique) });
+  if (!compared.equal)
+    return formatDifference(compared, { workload: "a generated kernel", left: "bare", right: nameOf(technique) });
   if (virtual.stop !== bare.stop) return `the bare run stopped with ${bare.stop}, this one with ${virtual.stop}`;
   const { execution } = virtual.machine.parts;
   const { supervisor } = (execution as unknown as Shadowing).leaked;

@@ -63,12 +63,47 @@ const REGISTERS = [
   ...["a4", "a5", "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "t3", "t4"],
 ];
 const VALUES = [
-  ...["0", "-1", "1", "2", "0x20", "0x200", "0x222", "0x100", "0x122", "0x2000", "0x6000", "0x40000", "0x80000", "0xc0122"],
-  ...["0x8000000000000000", "0x123456789abcdef", "0x8000000000000005", "0x80200001", "0x40000010", "0xffffffff80200010"],
+  ...[
+    "0",
+    "-1",
+    "1",
+    "2",
+    "0x20",
+    "0x200",
+    "0x222",
+    "0x100",
+    "0x122",
+    "0x2000",
+    "0x6000",
+    "0x40000",
+    "0x80000",
+    "0xc0122",
+  ],
+  ...[
+    "0x8000000000000000",
+    "0x123456789abcdef",
+    "0x8000000000000005",
+    "0x80200001",
+    "0x40000010",
+    "0xffffffff80200010",
+  ],
 ];
 /** satp and stvec have constructs of their own. */
 const CSRS = [
-  ...["sscratch", "sepc", "scause", "stval", "sstatus", "sie", "sip", "scounteren", "senvcfg", "stimecmp", "fcsr", "frm"],
+  ...[
+    "sscratch",
+    "sepc",
+    "scause",
+    "stval",
+    "sstatus",
+    "sie",
+    "sip",
+    "scounteren",
+    "senvcfg",
+    "stimecmp",
+    "fcsr",
+    "frm",
+  ],
   ...["time", "cycle", "instret", "fflags", "hpmcounter3", "mstatus", "mhartid", "mepc"],
 ];
 const ACCESSES = ["csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci"];
@@ -164,15 +199,36 @@ const DEVICES: readonly (readonly [address: number, size: string, write: boolean
 
 const TRAPS = [
   ...["ebreak", ".word 0xffffffff", ".half 0", "mret", "csrr a0, mstatus", "csrw time, a0", ".word 0x30200073"],
-  ...["li t6, 0x80280004\namoadd.d a0, a1, (t6)", "li t6, 0x80280002\nlr.w a0, (t6)", "li t6, 0x40000000000\nld a0, 0(t6)"],
-  ...["li t6, 0xc0000000\nsd a0, 0(t6)", "li t6, 0xc0000000\njalr ra, 0(t6)", "ld a0, -2048(zero)", "sd a0, -1936(zero)"],
+  ...[
+    "li t6, 0x80280004\namoadd.d a0, a1, (t6)",
+    "li t6, 0x80280002\nlr.w a0, (t6)",
+    "li t6, 0x40000000000\nld a0, 0(t6)",
+  ],
+  ...[
+    "li t6, 0xc0000000\nsd a0, 0(t6)",
+    "li t6, 0xc0000000\njalr ra, 0(t6)",
+    "ld a0, -2048(zero)",
+    "sd a0, -1936(zero)",
+  ],
   ...["li t6, 0x80400000\nld a0, 0(t6)", "li t6, 0x803ffffc\nld a0, 0(t6)", "li t6, -4096\njalr ra, 0(t6)", "c.ebreak"],
 ];
 
 const FLOATS = [
   ...["fmv.x.d a2, fa0", "fmv.d.x fa0, a1", "fadd.d fa0, fa0, fa1", "fcvt.d.l fa1, a0", "fdiv.d fa2, fa0, fa1"],
-  ...["fcvt.w.d a3, fa0, rtz", "frflags a4", "fsrmi 2", "fsflagsi 0", "fsqrt.d fa3, fa1", "csrr a5, sstatus", "fscsr a1"],
-  ...["csrrwi zero, frm, 7\nfadd.d fa0, fa0, fa1", "li t6, 0x6000\ncsrc sstatus, t6", "li t6, 0x2000\ncsrs sstatus, t6"],
+  ...[
+    "fcvt.w.d a3, fa0, rtz",
+    "frflags a4",
+    "fsrmi 2",
+    "fsflagsi 0",
+    "fsqrt.d fa3, fa1",
+    "csrr a5, sstatus",
+    "fscsr a1",
+  ],
+  ...[
+    "csrrwi zero, frm, 7\nfadd.d fa0, fa0, fa1",
+    "li t6, 0x6000\ncsrc sstatus, t6",
+    "li t6, 0x2000\ncsrs sstatus, t6",
+  ],
 ];
 
 /** What a user program does; its end is a system call. */
@@ -319,6 +375,11 @@ const named: Readonly<Record<string, Construct>> = {
     `text_${id}: csrrw a0, sscratch, a0\n${pick(WHERE.slice(1), a)}\nla t6, text_${id}\n${pick(DATA_ACCESSES.slice(0, 1).concat(DATA_ACCESSES.slice(2, 3)), b)("a1")}
     addi t5, t5, ${8 * (c % 256)}\nld a2, 0(t5)\ncsrrw a0, sscratch, a0`,
 
+  // On a profile without cache blocks these are illegal instructions. Of t6: clean, flush, inval, zero.
+  "work on a cache block": ([a, b], { place }) =>
+    `li t6, ${pick(["0xf0", "0x10", "0x80", "0"], a >> 2)}\ncsrw senvcfg, t6\nli t6, ${window(place, b, 64)}
+    ${pick([".word 0x001fa00f", ".word 0x002fa00f", ".word 0x000fa00f", ".word 0x004fa00f"], a)}`,
+
   calculate: ([a, b]) => `${pick(FLOATS, a)}\n${pick(FLOATS, b)}\ncsrr a0, sstatus`,
 
   // csrw sscratch, s0 has c.addi4spn s1, sp, 544 in its second half; a5 in its place makes another of it.
@@ -326,7 +387,8 @@ const named: Readonly<Record<string, Construct>> = {
     `la t6, site_${id}\naddi t6, t6, 2\n${a % 3 === 0 ? "" : "csrrw a0, sscratch, a1\n"}jr t6
     site_${id}: csrw sscratch, ${pick(["s0", "a0", "zero"], a >> 2)}\nc.nop\nc.nop`,
 
-  "stand on odd halfwords": ([a, b]) => `c.nop\ncsrr ${pick(REGISTERS, a)}, sscratch\n${pick(["", "csrw sepc, a0\nc.nop"], b)}`,
+  "stand on odd halfwords": ([a, b]) =>
+    `c.nop\ncsrr ${pick(REGISTERS, a)}, sscratch\n${pick(["", "csrw sepc, a0\nc.nop"], b)}`,
 
   "cross a page": ([a], { id }) =>
     `j cross_${id}\n.balign 4096\n.zero 4094\ncross_${id}: ${pick(["csrr a0, sscratch", "csrrsi a0, sstatus, 2", "ebreak", "addi a0, a0, 1", "ecall", "csrrw a0, sscratch, a1"], a)}`,

@@ -41,7 +41,7 @@ export interface Kernel {
 
 /** The most items of a kernel, and the most passes. */
 export const MOST_ITEMS = 30;
-export const MOST_PASSES = 3;
+export const MOST_PASSES = 4;
 export const STRIDES = { least: 23, most: 400 } as const;
 
 export const profileOf = ({ profile }: Kernel): Profile => profileByName(profile)!;
@@ -102,7 +102,8 @@ export function sourceOf({ place, profile, passes, items }: Kernel): string {
     const { kernel, user = "" } = typeof made === "string" ? { kernel: made } : made;
     return { kernel: `# ${name}\nla s9, next_${id}\n${kernel}\n.balign 2\nnext_${id}:\n`, user };
   });
-  const translation = place === "bare" ? "" : "li t1, 8\nslli t1, t1, 60\nli t2, 0x80300\nor t1, t1, t2\ncsrw satp, t1\n";
+  const translation =
+    place === "bare" ? "" : "li t1, 8\nslli t1, t1, 60\nli t2, 0x80300\nor t1, t1, t2\ncsrw satp, t1\n";
   const high = VIRTUAL_TEXT - BigInt(LAYOUT.text);
   const jump = place === "high" ? `li t0, ${high}\nla t1, running\nadd t0, t0, t1\njr t0\n` : "";
   return `start: j boot
@@ -125,8 +126,8 @@ csrc sie, tp
 csrci sip, 2
 sret
 boot:
-${place === "bare" ? "" : addressSpace(0, [0, 1, 2, 3, 0, 1, 2, 3])}
-${place === "bare" ? "" : addressSpace(LAYOUT.second, [3, 2, 1, 0, 3, 2, 1, 0])}
+${addressSpace(0, [0, 1, 2, 3, 0, 1, 2, 3])}
+${addressSpace(LAYOUT.second, [3, 2, 1, 0, 3, 2, 1, 0])}
 ${entry(LAYOUT.high + 8, LAYOUT.text, 0xcf)}
 ${entry(LAYOUT.fourLevels, LAYOUT.root, 1)}${entry(LAYOUT.fourLevels + 8 * 511, LAYOUT.root, 1)}
 li t1, ${FUNCTION_WORDS}
@@ -155,5 +156,5 @@ ebreak
 `;
 }
 
-/** @returns The kernel's bytes. */
-export const bytesOf = (kernel: Kernel): Uint8Array => assemble(sourceOf(kernel), { base: BigInt(LAYOUT.text) }).bytes;
+/** @returns What is loaded of a source. */
+export const assembled = (source: string): Uint8Array => assemble(source, { base: BigInt(LAYOUT.text) }).bytes;

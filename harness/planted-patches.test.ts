@@ -1,0 +1,278 @@
+/** T22 for techniques that patch code: what a patch, a stub or the state page must not show, shown on purpose, is noticed. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { DecodeCache } from "../engine/hart/decode-cache.ts";
+import { ACCESS } from "../engine/hart/paging.ts";
+import { PTE } from "../engine/hart/translations.ts";
+import {
+  assemble,
+  encode,
+  findInstruction,
+  native,
+  para,
+  pre,
+  rewritingInline,
+  rewritingTrap,
+  SITE_CLASSES,
+  SITE_SECTION,
+  type Technique,
+} from "../engine/mod.ts";
+import { CodeCopies } from "../engine/vmm/code-copies.ts";
+import { StatePage } from "../engine/vmm/state-page.ts";
+import { elfFile } from "./afterburn/image.fixture.ts";
+import type { Tamper } from "./drive.ts";
+import { type Guest, hutch, hutchPara, hutchPre } from "./guests/mod.ts";
+import { record, type Tape } from "./record.ts";
+import { verify } from "./verify.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+const BASE = 0x8020_0000n;
+/** From an address of the code to the other that it has, with nothing below, so that stubs may be there. */
+const UP = 0xffff_ffff_0000_0000n;
+
+/** Sites that need a stub, one behind the other. */
+const SITES = Array.from({ length: 48 }, (_, i) => `site${i}: csrrw a0, sscratch, a1`).join("\n");
+/** A kernel that reads its own code, runs little else than sites while a timer does, and writes over one of them. */
+const SOURCE = `
+  li t0, 0x80300000
+  li t1, 0x200000cf
+  sd t1, 16(t0)
+  li t1, 0x200c0401
+  li t2, 0x80300ff0
+  sd t1, 0(t2)
+  li t0, 0x80301000
+  li t1, 0x200800cf
+  sd t1, 8(t0)
+  li t1, 8
+  slli t1, t1, 60
+  li t2, 0x80300
+  or t1, t1, t2
+  csrw satp, t1
+  li s11, 0xffffffff
+  slli s11, s11, 32
+  la t1, high
+  add t1, t1, s11
+  jr t1
+high:
+  la t0, handler
+  csrw stvec, t0
+  la s0, site0
+  li s1, 48
+read:
+  lwu t0, 0(s0)
+  add s2, s2, t0
+  addi s0, s0, 4
+  addi s1, s1, -1
+  bnez s1, read
+  rdtime a0
+  addi a0, a0, DELAY
+  li a7, 0x54494d45
+  li a6, 0
+  ecall
+  li t0, 0x20
+  csrw sie, t0
+  li t0, 2
+  csrs sstatus, t0
+  li a1, 7
+  li s3, 40
+again:
+  ${SITES}
+  addi s3, s3, -1
+  bnez s3, again
+  li s3, 2
+twice:
+  jal ra, written
+  li t0, 0x00158593
+  la t1, written
+  sw t0, 0(t1)
+  fence.i
+  addi s3, s3, -1
+  bnez s3, twice
+  li a7, 0x53525354
+  li a6, 0
+  li a0, 0
+  ecall
+  .align 2
+written: csrrw a1, sscratch, a0
+  ret
+  .align 2
+handler:
+  csrw sie, zero
+  sret
+`;
+/** The records that an afterburner would have made of the sites that need a stub. */
+function records(labels: ReadonlyMap<string, bigint>): Uint8Array {
+  const sites = [...labels].filter(([name]) => /^site|^written$/.test(name));
+  const made = new DataView(new ArrayBuffer(16 * sites.length));
+  for (const [index, [, address]] of sites.entries()) {
+    made.setBigUint64(16 * index, address + UP, true);
+    made.setUint16(16 * index + 8, 4, true);
+    made.setUint16(16 * index + 12, SITE_CLASSES["csr-swap"].number, true);
+  }
+  return new Uint8Array(made.buffer);
+}
+/** @param delay Ticks from where the timer is set to its interrupt. */
+function sitesWith(delay: number): () => Guest {
+  const { bytes, labels } = assemble(SOURCE.replace("DELAY", String(delay)), { base: BASE });
+  const kernel = elfFile([
+    { name: ".text", bytes, address: BASE + UP, flags: 6, physical: BASE },
+    { name: SITE_SECTION, bytes: records(labels) },
+  ]);
+  return () => ({ name: "sites", workload: `sites ${delay}`, memoryBytes: 4 << 20, load: async () => ({ kernel }) });
+}
+const interrupted = sitesWith(200);
+const alone = sitesWith(2000);
+const hutchRunning = (command: string) => (technique: Technique) =>
+  (technique === para ? hutchPara : technique === pre ? hutchPre : hutch).running(command);
+
+/** Recorded bare; the port, which runs nowhere else, under `para`. */
+const tapes = new Map<string, Promise<Tape>>();
+function recorded(guest: Guest, technique: Technique): Promise<Tape> {
+  const key = `${guest.name} ${guest.workload}`;
+  const tape =
+    tapes.get(key) ?? record({ guest: { memoryBytes: 16 << 20, ...guest }, technique, checkpointEvery: 1000 });
+  tapes.set(key, tape);
+  return tape;
+}
+
+type Plant = Tamper["apply"];
+interface Fault {
+  readonly name: string;
+  readonly guest: (technique: Technique) => Guest;
+  readonly under: readonly Technique[];
+  /** Breaks a machine before its first step, and those of its kind that are made later. */
+  readonly plant: Plant;
+  /** What differs first, as a message says it. */
+  readonly shows: RegExp;
+}
+
+/** Each page that loads reach, and that runs as a copy, shows the copy. */
+const showPatches: Plant = () => {
+  const { serves, shown } = CodeCopies.prototype;
+  vi.spyOn(CodeCopies.prototype, "serves").mockImplementation(function (this: CodeCopies, frame, access) {
+    return access !== ACCESS.load && serves.call(this, frame, access);
+  });
+  vi.spyOn(CodeCopies.prototype, "shown").mockImplementation(function (this: CodeCopies, frame, access, low, high) {
+    const [real, most] = shown.call(this, frame, access, low, high);
+    const [copy, executable] = this.count > 0 ? shown.call(this, frame, ACCESS.fetch, low, high) : [real, most];
+    return access === ACCESS.load && executable === PTE.X ? [copy, PTE.R | PTE.X] : [real, most];
+  });
+};
+
+/** The step of a stub ends one instruction early, and its last instruction is one that the guest can be stopped before. */
+const endStepsInStubs: Plant = () => {
+  const { weigh } = DecodeCache.prototype;
+  vi.spyOn(DecodeCache.prototype, "frame").mockImplementation(() => {});
+  vi.spyOn(DecodeCache.prototype, "weigh").mockImplementation(function (this: DecodeCache, physical, weight) {
+    if (weight !== 1) weigh.call(this, physical, weight);
+    else for (const back of [0, 4, 8]) weigh.call(this, physical - back, back === 4 ? 1 : 0);
+  });
+};
+
+/** The first words of forms, and jumps to stubs, count as the guest's own instructions do. */
+const countForms: Plant = () => {
+  const { weigh } = DecodeCache.prototype;
+  vi.spyOn(DecodeCache.prototype, "weigh").mockImplementation(function (this: DecodeCache, physical, weight) {
+    weigh.call(this, physical, weight === 0 ? undefined : weight);
+  });
+};
+
+/** Whoever opens interrupts in the state page finds none that waits. */
+const hidePending: Plant = () => {
+  const write = StatePage.prototype.export;
+  vi.spyOn(StatePage.prototype, "export").mockImplementation(function (this: StatePage) {
+    write.call(this);
+    this.write("pending", 0n);
+  });
+};
+
+/** Pads are no HINT of the hart's: they count as the instruction does that they are made of. */
+const countPads: Plant = ({ parts: { platform } }) => {
+  const { decoded } = platform.hart;
+  const { decodeAt } = decoded;
+  const pad = findInstruction("pad")!.op;
+  const nop = encode(findInstruction("addi")!, { rd: 0, rs1: 0, imm: 0 });
+  Object.assign(decoded, {
+    decodeAt: (low: number, high: number) => {
+      const found = decodeAt(low, high);
+      return found?.instruction.op === pad ? decodeAt(nop & 0xffff, nop >>> 16) : found;
+    },
+  });
+  decoded.clear();
+};
+
+const FAULTS: readonly Fault[] = [
+  {
+    name: "a patch that the guest can read",
+    guest: alone,
+    under: [rewritingTrap, rewritingInline, pre],
+    plant: showPatches,
+    shows: /checkpoint .* at step 1,000 /,
+  },
+  {
+    name: "a patch that stays where the guest has written over it",
+    guest: alone,
+    under: [rewritingTrap, rewritingInline, pre],
+    plant: ({ parts: { platform } }) => {
+      platform.hart.decoded.onWritten = () => {};
+    },
+    shows: /checkpoint /,
+  },
+  {
+    name: "a stop inside a stub",
+    guest: alone,
+    under: [rewritingInline, pre],
+    plant: endStepsInStubs,
+    shows: /checkpoint .* at step 1,000 /,
+  },
+  {
+    name: "an interrupt inside a stub",
+    guest: interrupted,
+    under: [rewritingInline, pre],
+    plant: endStepsInStubs,
+    shows: / {2}native +interrupt .*\n.* interrupt /,
+  },
+  {
+    name: "a jump to a stub that counts",
+    guest: hutchRunning("irq-toggle 20"),
+    under: [rewritingInline, pre],
+    plant: countForms,
+    shows: /./,
+  },
+  {
+    name: "a pad that counts",
+    guest: () => hutchPre.running("null-syscall 20"),
+    under: [native],
+    plant: countPads,
+    shows: /./,
+  },
+  {
+    name: "an interrupt that waits in vain for interrupts to be opened",
+    guest: hutchRunning("timer-tick 2"),
+    under: [rewritingInline, pre, para],
+    plant: hidePending,
+    shows: /./,
+  },
+];
+
+const CASES = FAULTS.flatMap((fault) =>
+  fault.under.map((technique) => {
+    const { name, variant = "" } = technique;
+    return { ...fault, technique, title: variant === "" ? name : `${name}:${variant}` };
+  }),
+);
+describe("T22", () => {
+  test.each(CASES)("under $title, a replay notices $name, and nothing without it", async (one) => {
+    const { guest, technique, plant, shows } = one;
+    const tape = await recorded(guest(technique), technique === para ? para : native);
+    expect((await verify(tape, { technique })).identity).toEqual({
+      level: "exact",
+      equal: true,
+      firstDifference: null,
+    });
+    const { identity } = await verify(tape, { technique, tamper: { atStep: 0, apply: plant } });
+    expect(identity.equal).toBe(false);
+    console.log(identity.firstDifference?.message);
+    expect(identity.firstDifference?.message).toMatch(shows);
+  });
+});
