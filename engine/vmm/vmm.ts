@@ -366,6 +366,7 @@ export class Vmm implements Execution, Mechanisms {
     if (hart.decoded.decodeAt(bits & 0xffff, bits >>> 16)?.instruction.effects.dirties === undefined) return false;
     this.#note("exception");
     if (!this.vcpu.emulateInstruction()) this.#carryOut({ reason: "exception" });
+    this.#exits.heard = true;
     this.#changed = true;
     return true;
   }
@@ -449,8 +450,7 @@ export class Vmm implements Execution, Mechanisms {
   #fault(access: Access, blamed: Access, low: number, high: number): void {
     const { memory, bus, hart, guest, log, position } = this.#platform;
     if (this.#inline) this.#inStub = this.#copies!.stubsAt(hart.pcLow, hart.pcHigh) >= 0;
-    // Under Bare, what stands in for a site does not use the page: only a ported kernel does.
-    const shares = guest.root >= 0 || this.#hypercalls !== undefined;
+    const shares = guest.root >= 0 || !this.#inline; // Under Bare, what stands in for a site does not use the page.
     if (this.#state !== undefined && shares && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
       this.#showState(this.#state, access, low, high);
       return;

@@ -1,5 +1,6 @@
 /**
- * `npm run conformance`: compares the hart with QEMU 7.2 step by step, and prints what was compared.
+ * `npm run conformance`: compares the hart with QEMU 7.2 step by step, and prints what was compared; a long run compares
+ * generated kernels under every technique with the bare machine as well.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Tier } from "../../engine/mod.ts";
 import { packageFile } from "../installation.ts";
 import { conform } from "./conformance.ts";
+import { conformKernels } from "./kernels/conform-kernels.ts";
 import { requireQemu } from "./qemu.ts";
 import type { Recorded } from "./recorded.ts";
 
@@ -18,6 +20,9 @@ const TIERS: readonly Tier[] = ["interpreter", "reference", "jit"];
 const EIGHT_IMAGES = 450_000;
 /** Steps from which on a gap in the ledger is a failure: fewer images cannot meet everything. */
 const WITHOUT_GAPS = 300_000;
+/** Steps from which on a run is a long one, which compares generated kernels too: this many, under every technique. */
+const WITH_KERNELS = 10_000_000;
+const KERNELS = 200;
 /** What the recorded share holds: this many images from seed 1. */
 const RECORDED_IMAGES = 2;
 const RECORDED_FILE = "harness/conformance/recorded.json";
@@ -66,9 +71,18 @@ export function main(args: readonly string[]): number {
   const gaps = options.steps >= WITHOUT_GAPS && failures.length === 0 ? ledger.gaps : [];
   for (const gap of gaps) stdout.write(`never compared: ${gap}\n`);
   stdout.write(`${steps} steps of ${images} images compared, ${failures.length} differences, ${gaps.length} gaps\n`);
+  const different = options.steps >= WITH_KERNELS ? compareKernels(options.seed) : 0;
   if (options.record === true && failures.length === 0)
     writeFileSync(packageFile(RECORDED_FILE), `${JSON.stringify(recorded)}\n`);
-  return failures.length + gaps.length === 0 ? 0 : 1;
+  return failures.length + gaps.length + different === 0 ? 0 : 1;
+}
+
+/** @returns How many generated kernels are not the same bare and under each technique. */
+function compareKernels(first: number): number {
+  const { kernels, failures } = conformKernels(first, KERNELS);
+  for (const failure of failures) stdout.write(`${failure}\n`);
+  stdout.write(`${kernels} generated kernels, ${failures.length} differences\n`);
+  return failures.length;
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) exit(main(argv.slice(2)));

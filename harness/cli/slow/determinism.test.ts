@@ -12,7 +12,7 @@ const RUNTIMES = {
 } as const;
 type Runtime = keyof typeof RUNTIMES;
 
-const TECHNIQUES = "native,full,rewriting:trap";
+const TECHNIQUES = "native,full,rewriting:trap,rewriting:inline,para";
 const ROUNDS = [1, 2];
 const RUNS = ROUNDS.flatMap((round) =>
   [1, 2, 4].flatMap((workers) =>

@@ -42,7 +42,7 @@ export interface Kernel {
 /** The most items of a kernel, and the most passes. */
 export const MOST_ITEMS = 30;
 export const MOST_PASSES = 4;
-export const STRIDES = { least: 23, most: 400 } as const;
+export const STRIDES = { least: 50, most: 400 } as const;
 
 export const profileOf = ({ profile }: Kernel): Profile => profileByName(profile)!;
 
@@ -77,7 +77,7 @@ function addressSpace(offset: number, order: readonly number[]): string {
   const root = LAYOUT.root + offset;
   const [superpages, pages] = [root + 0x1000, root + 0x2000];
   return [
-    entry(root, 0, 0xc7),
+    entry(root, 0, 0xcf),
     entry(root + 8, superpages, 1),
     entry(root + 16, 0x8000_0000, 0xcf),
     entry(root + 8 * 510, LAYOUT.high, 1),
