@@ -48,7 +48,7 @@ describe("an experiment", () => {
 
   test("that does not exist is refused, with those that do", async () => {
     await expect(loadExperiment("nothing")).rejects.toThrow(
-      /^Cannot run nothing as it must be a file or one of boot, .*null-syscall/,
+      /^Cannot run nothing as it must be a file or one of all-techniques, boot, .*null-syscall/,
     );
     await expect(loadExperiment("../package")).rejects.toThrow(/^Cannot run/);
   });
