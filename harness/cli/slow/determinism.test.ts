@@ -85,6 +85,8 @@ describe(`${RUNS.length + REMAKES.length} repeats of one experiment`, () => {
       "fork-exec.native.trace",
       "null-syscall.full.trace",
       "null-syscall.native.trace",
+      "null-syscall.para.trace",
+      "null-syscall.rewriting.inline.trace",
       "null-syscall.rewriting.trap.trace",
     ]);
     expect(Object.keys(expected)).toEqual(
