@@ -16,7 +16,8 @@ import { leakNames, type Profile } from "./isa/profile.ts";
 import { SITE_SECTION } from "./isa/sites.ts";
 import { Bus } from "./machine/bus.ts";
 import { readDeviceTree, withProperties, writeDeviceTree } from "./machine/device-tree.ts";
-import { type Image, ImageError, loadImage, placeBootData, sectionOf } from "./machine/image.ts";
+import { elfSections } from "./machine/elf-sections.ts";
+import { type Image, ImageError, isElf, loadImage, placeBootData } from "./machine/image.ts";
 import { Machine } from "./machine/machine.ts";
 import { Native } from "./machine/native.ts";
 import { Platform } from "./machine/platform.ts";
@@ -113,13 +114,19 @@ export function createMachine(config: MachineConfig): Machine {
   attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
   const images = boot(config, platform);
   if (config.machineMode) watchToHost(platform, images);
-  const sites = sectionOf(config.kernel, SITE_SECTION, config.kernelName);
-  if (technique.port === "pre" && sites === undefined)
-    throw new RangeError(
-      `Cannot run ${technique.name} as the kernel must have been afterburned: it has no section ${SITE_SECTION}; see trapline afterburn --help`,
-    );
-  const execution = virtualized ? new Vmm(platform, technique, sites ?? new Uint8Array()) : new Native(platform);
+  const execution = virtualized ? new Vmm(platform, technique, sitesFor(config)) : new Native(platform);
   return new Machine(platform, execution);
+}
+
+/** The records of the kernel's sites, where the technique patches those. */
+function sitesFor({ technique, kernel, kernelName = "kernel" }: MachineConfig): Uint8Array {
+  if (technique.port !== "pre") return new Uint8Array();
+  const sections = isElf(kernel) ? elfSections(kernel, kernelName) : [];
+  const found = sections.find(({ name }) => name === SITE_SECTION);
+  if (found !== undefined) return found.bytes;
+  throw new RangeError(
+    `Cannot run ${technique.name} as the kernel must have been afterburned: it has no section ${SITE_SECTION}; see trapline afterburn --help`,
+  );
 }
 
 /** Loads images and device tree, and puts the hart where firmware, or the reset, leaves it. */

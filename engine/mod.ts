@@ -46,6 +46,7 @@ export {
   siteClassOf,
 } from "./isa/sites.ts";
 export type { Digest } from "./machine/digest.ts";
+export { type ElfSection, elfSections } from "./machine/elf-sections.ts";
 export { ImageError, symbolsOf } from "./machine/image.ts";
 export { Machine, type MachineStop, type Observer, type UserMoment } from "./machine/machine.ts";
 export type { End } from "./machine/platform.ts";

@@ -16,8 +16,6 @@ export interface Elf {
   readonly entry: bigint;
   /** Reads the symbol table. */
   symbols(): ReadonlyMap<string, bigint>;
-  /** The bytes of the first section of a name; undefined where there is none. */
-  section(name: string): Uint8Array | undefined;
 }
 
 const HEADER_BYTES = 64;
@@ -32,7 +30,6 @@ const TYPE_SHARED = 3;
 const MACHINE_RISCV = 243;
 const LOAD = 1;
 const SYMBOL_TABLE = 2;
-const TYPE_NO_BITS = 8;
 const TYPE_SECTION = 3;
 const TYPE_FILE = 4;
 const BINDING_LOCAL = 0;
@@ -141,18 +138,7 @@ export function elfFrom(file: Uint8Array, fail: (rule: string, found: string) =>
     for (const [name, value] of local) if (!found.has(name)) found.set(name, value);
     return found;
   };
-  const section = (name: string): Uint8Array | undefined => {
-    if (sections === 0 || u16(62) >= sections) return undefined;
-    const texts = sectionRange(u16(62), "the sections' names");
-    for (let index = 0; index < sections; index++) {
-      const header = sectionTable + index * SECTION_HEADER_BYTES;
-      if (textAt(file, texts.from + u32(header), texts.to) !== name || u32(header + 4) === TYPE_NO_BITS) continue;
-      const { from, to } = sectionRange(index, `section ${name}`);
-      return file.subarray(from, to);
-    }
-    return undefined;
-  };
-  return { segments, entry: u64(24), symbols, section };
+  return { segments, entry: u64(24), symbols };
 }
 
 /** The text from `from` to its zero byte or `to`; "" where it lies outside. */

@@ -85,16 +85,8 @@ export function symbolsOf(file: Uint8Array, name = "image"): ReadonlyMap<string,
   if (!isElf(file)) return new Map();
   return elfFrom(file, (rule, found) => new ImageError(`Cannot load ${name} as ${rule}: ${found}`)).symbols();
 }
-/**
- * The bytes of a file's first section of a name.
- *
- * @returns Undefined where it has none, or is no ELF. @throws {ImageError} If it is a broken ELF.
- */
-export function sectionOf(file: Uint8Array, section: string, name = "image"): Uint8Array | undefined {
-  if (!isElf(file)) return undefined;
-  return elfFrom(file, (rule, found) => new ImageError(`Cannot load ${name} as ${rule}: ${found}`)).section(section);
-}
-const isElf = (file: Uint8Array): boolean =>
+/** Whether a file begins as ELF files do. */
+export const isElf = (file: Uint8Array): boolean =>
   file.length >= 4 && file[0] === 0x7f && file[1] === 0x45 && file[2] === 0x4c && file[3] === 0x46;
 
 function fromLinuxImage(file: Uint8Array, view: DataView, ram: MemoryRange, name: string): Image {

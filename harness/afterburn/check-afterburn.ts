@@ -14,10 +14,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process, { stderr, stdout } from "node:process";
-import { decodeAt } from "../../engine/mod.ts";
+import { decodeAt, elfSections } from "../../engine/mod.ts";
 import { packageFile } from "../installation.ts";
 import { afterburn } from "./afterburn.ts";
-import { elfSections } from "./elf-sections.ts";
 import { generatedC } from "./generated-c.ts";
 import { MemoryCounter, type MemoryInstruction, memoryInstructions, placeText } from "./memory-sites.ts";
 import { scanImage } from "./scan.ts";

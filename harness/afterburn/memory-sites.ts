@@ -11,9 +11,15 @@
  *
  * @module
  */
-import { COMPRESSED_PATTERNS, type Decoded, decodeAt, type Event, findInstruction } from "../../engine/mod.ts";
+import {
+  COMPRESSED_PATTERNS,
+  type Decoded,
+  decodeAt,
+  type Event,
+  elfSections,
+  findInstruction,
+} from "../../engine/mod.ts";
 import { CLOSING, OPENING } from "./assembly-state.ts";
-import { elfSections } from "./elf-sections.ts";
 import type { Statement } from "./statements.ts";
 
 /** The name of a memory instruction. */

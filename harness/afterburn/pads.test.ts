@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readSites, SITE_SECTION } from "../../engine/mod.ts";
+import { elfSections, readSites, SITE_SECTION } from "../../engine/mod.ts";
 import { type Guest, hutch, hutchPre } from "../guests/mod.ts";
 import { record } from "../record.ts";
-import { elfSections } from "./elf-sections.ts";
 
 const { kernel } = await hutchPre.running("true").load();
 const padded = readSites(elfSections(kernel, "hutch-pre").find(({ name }) => name === SITE_SECTION)!.bytes).filter(

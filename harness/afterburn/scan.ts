@@ -13,6 +13,7 @@ import {
   decode,
   decodeAt,
   disassemble,
+  elfSections,
   findInstruction,
   readSites,
   SITE_CLASSES,
@@ -20,7 +21,6 @@ import {
   type Site,
   siteClassOf,
 } from "../../engine/mod.ts";
-import { elfSections } from "./elf-sections.ts";
 import { isListed, type MemoryInstruction, type MemoryPlace, memoryInstructions, placeText } from "./memory-sites.ts";
 
 /** Something wrong with an image. */

@@ -1,11 +1,13 @@
 /**
- * The sections of an ELF64 file for RISC-V: what an annotated object or image is looked through by.
+ * The sections of an ELF64 file for RISC-V, linked or not: what an annotated object or image is looked through by.
  *
  * Left out: files with more than 65,279 sections; relocation, so the records of an object file that is not linked have no addresses.
  * Source: ELF-64 Object File Format 1.5, draft 2.
  *
  * @module
  */
+
+import { ImageError } from "./image.ts";
 
 export interface ElfSection {
   readonly name: string;
@@ -26,12 +28,12 @@ const MACHINE_RISCV = 243;
 
 /**
  * @param name The file's name, for errors.
- * @throws {RangeError} If it is no ELF64 file for RISC-V, or is broken.
+ * @throws {ImageError} If it is no ELF64 file for RISC-V, or is broken.
  */
 export function elfSections(file: Uint8Array, name: string): readonly ElfSection[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const must = (ok: boolean, rule: string, found: string): void => {
-    if (!ok) throw new RangeError(`Cannot read the sections of ${name} as ${rule}: ${found}`);
+    if (!ok) throw new ImageError(`Cannot read the sections of ${name} as ${rule}: ${found}`);
   };
   const isElf = file.length >= HEADER_BYTES && view.getUint32(0, false) === 0x7f45_4c46 && file[4] === 2;
   must(isElf, "it must be an ELF64 file", `it has ${file.length} bytes, and no such header`);
