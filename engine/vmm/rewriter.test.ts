@@ -5,8 +5,9 @@ import { MachineMemory, RAM_BASE } from "../hart/memory.ts";
 import { decodeAt } from "../isa/decode.ts";
 import { encode } from "../isa/encode.ts";
 import { findInstruction } from "../isa/instructions.ts";
+import { siteClassOf } from "../isa/sites.ts";
 import { VmmFrames } from "./frames.ts";
-import { needsSite, Rewriter } from "./rewriter.ts";
+import { Rewriter } from "./rewriter.ts";
 
 const HALVES = 2048;
 const FRAME = RAM_BASE / 4096;
@@ -46,7 +47,7 @@ function broken(original: Uint16Array, copy: Uint16Array, rewriter: Rewriter): s
     if ((low & 3) !== 3) continue;
     if (half === HALVES - 1 || copy[half + 1] !== original[half + 1]) return `halfword ${half} is cut`;
     const decoded = decodeAt(low, original[half + 1]!);
-    if (decoded !== undefined && needsSite(decoded)) return `halfword ${half} is sensitive`;
+    if (decoded !== undefined && siteClassOf(decoded) !== undefined) return `halfword ${half} is sensitive`;
   }
   return undefined;
 }
@@ -128,7 +129,7 @@ describe("the rewriter", () => {
     ["addi", { rd: 5, rs1: 5, imm: 1 }, false],
   ])("takes %s %o for sensitive: %s", (mnemonic, operands, sensitive) => {
     const bits = word(mnemonic, operands);
-    expect(needsSite(decodeAt(bits & 0xffff, bits >>> 16)!)).toBe(sensitive);
+    expect(siteClassOf(decodeAt(bits & 0xffff, bits >>> 16)!) !== undefined).toBe(sensitive);
   });
 
   test("gives frames back, in an order of its own", () => {

@@ -20,9 +20,9 @@
  */
 import type { DecodeCache } from "../hart/decode-cache.ts";
 import { type MachineMemory, PAGE_BYTES } from "../hart/memory.ts";
-import { csrByNumber } from "../isa/csr.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
+import { siteClassOf } from "../isa/sites.ts";
 import type { VmmFrames } from "./frames.ts";
 import { formOf, formWords } from "./inline.ts";
 import { jumpBy, StubPlaces, toStub, trapsInside } from "./stubs.ts";
@@ -34,16 +34,6 @@ const HALVES = PAGE_BYTES / 2;
 const MOST_COPIES = 4096;
 /** Stores to a copied frame after which it is taken for data again. A frame that is still code is copied anew at its next fetch. */
 const MOST_STORES = 64;
-
-/**
- * Whether running an instruction deprivileged may tell the guest so, or act on the machine. Those that trap in every mode are left alone:
- * ecall and ebreak; so are cache-block operations, which envcfg permits where the guest may use them.
- */
-export function needsSite({ instruction: { sensitivity, effects, mnemonic }, imm }: Decoded): boolean {
-  if (sensitivity === "innocuous" || effects.block !== undefined) return false;
-  if (sensitivity === "by-csr") return (csrByNumber(imm & 0xfff)?.sensitivity ?? "innocuous") !== "innocuous";
-  return mnemonic !== "ecall" && mnemonic !== "ebreak";
-}
 
 /** Whether an instruction would reach the end of the address space by itself, where the state page is while the guest's kernel runs inline. */
 function reachesState({ instruction: { effects }, rs1, imm }: Decoded): boolean {
@@ -275,7 +265,7 @@ export class Rewriter implements CodeSource {
     const known = copy.inlined.get(half);
     if (known !== undefined && known.stub >= 0) return jumpBy(toStub(2 * half, known.stub));
     const decoded = this.#decoded.decodeAt(bits & 0xffff, bits >>> 16);
-    const form = decoded === undefined || !needsSite(decoded) ? undefined : formOf(decoded);
+    const form = decoded === undefined || siteClassOf(decoded) === undefined ? undefined : formOf(decoded);
     if (decoded === undefined || form === undefined) return undefined;
     const words = formWords(form, decoded);
     if (words.length > 1) return this.#stub(copy, half, bits, words);
@@ -329,6 +319,8 @@ export class Rewriter implements CodeSource {
     if (half === HALVES - 1 || kept[half + 1] === 0) return 0;
     if (SUSPECT[bits & 0x7f] === 0) return 1;
     const decoded = this.#decoded.decodeAt(bits, original[half + 1]!);
-    return decoded !== undefined && (needsSite(decoded) || (this.#inline && reachesState(decoded))) ? 0 : 1;
+    return decoded !== undefined && (siteClassOf(decoded) !== undefined || (this.#inline && reachesState(decoded)))
+      ? 0
+      : 1;
   }
 }

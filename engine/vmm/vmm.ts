@@ -19,6 +19,7 @@ import { FS, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
 import { leafOf, PTE, pageOf, type Translations } from "../hart/translations.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
+import { siteClassOf } from "../isa/sites.ts";
 import type { Execution } from "../machine/execution.ts";
 import type { Platform } from "../machine/platform.ts";
 import { CodeCopies } from "./code-copies.ts";
@@ -28,7 +29,6 @@ import { VmmFrames } from "./frames.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Hypercalls } from "./hypercalls.ts";
 import { OwnCsrs } from "./own-csrs.ts";
-import { needsSite } from "./rewriter.ts";
 import { ShadowTables } from "./shadow.ts";
 import { StatePage } from "./state-page.ts";
 import type { ExitHandlers, Mechanisms, Technique, Verdict } from "./technique.ts";
@@ -62,8 +62,6 @@ export class Vmm implements Execution, Mechanisms {
   readonly #on: ExitHandlers;
   /** Copies of the kernel's code, where the technique has it run those. */
   #copies: CodeCopies | undefined;
-  /** The guest stands in a stub: between two steps, so that nothing reaches it there (T4). */
-  #inStub = false;
   /** The state page, where the technique shares it; hypercalls, where it answers them. */
   #state: StatePage | undefined;
   #hypercalls: Hypercalls | undefined;
@@ -164,7 +162,6 @@ export class Vmm implements Execution, Mechanisms {
   }
   /** A kernel that opens interrupts in the state page is not seen to: what is pending then reaches it at its next exit. */
   get interruptible(): boolean {
-    if (this.#inStub) return false;
     return this.#state === undefined || this.#exits.heard || this.#platform.guest.mode !== SUPERVISOR;
   }
   /** The mode that the hart really runs the guest in. */
@@ -175,7 +172,6 @@ export class Vmm implements Execution, Mechanisms {
   reset(): void {
     this.shadow.drop();
     this.#copies?.clear();
-    this.#inStub = false;
     this.#state?.reset();
     this.#hypercalls?.tables.reset();
     this.#exits.reset();
@@ -253,7 +249,6 @@ export class Vmm implements Execution, Mechanisms {
       if (this.#site()) return;
     }
     this.#exits.resume();
-    this.#inStub = false;
     this.#state?.export();
     const stop = hart.run(budget);
     if (this.#state?.import() === true && stop === STOP.trap && hart.cause === CAUSE.illegal) {
@@ -413,7 +408,7 @@ export class Vmm implements Execution, Mechanisms {
     else {
       this.#note("rewritten-site");
       this.vcpu.work("walk-step", walked);
-      this.#displaced = this.#carryOut({ reason: "rewritten-site" }) === "after" && !needsSite(decoded);
+      this.#displaced = this.#carryOut({ reason: "rewritten-site" }) === "after" && siteClassOf(decoded) === undefined;
     }
     return true;
   }
@@ -449,13 +444,12 @@ export class Vmm implements Execution, Mechanisms {
    */
   #fault(access: Access, blamed: Access, low: number, high: number): void {
     const { memory, bus, hart, guest, log, position } = this.#platform;
-    if (this.#inline) this.#inStub = this.#copies!.stubsAt(hart.pcLow, hart.pcHigh) >= 0;
     const shares = guest.root >= 0 || !this.#inline; // Under Bare, what stands in for a site does not use the page.
     if (this.#state !== undefined && shares && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
       this.#showState(this.#state, access, low, high);
       return;
     }
-    const stubs = this.#inStub && access === ACCESS.fetch ? this.#copies!.stubsAt(low, high) : -1;
+    const stubs = this.#inline && access === ACCESS.fetch ? this.#copies!.stubsAt(low, high) : -1;
     if (stubs >= 0) {
       this.#note("page-fault");
       this.#show(stubs, PTE.X, low, high);
