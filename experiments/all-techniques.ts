@@ -8,29 +8,12 @@ import { hutch } from "trapline/guests";
 import { experiment, full, inOrder, native, para, pre, rewritingInline, rewritingTrap } from "trapline/harness";
 import { breakEven, costPerExit, costPerMark, exitsByReason, slowdown } from "trapline/reports";
 
-const WORKLOADS = [
-  "compute 2",
-  "null-syscall 500",
-  "irq-toggle 500",
-  "context-switch 100",
-  "page-fault 100",
-  "fork-exec 3",
-  "pipe 100",
-  "signal 50",
-  "disk-read 10",
-  "timer-tick 3",
-];
-
 /** What each exit costs whatever it is for: the trap, the way into the VMM, the way out. */
 const EXIT = ["trap.entry", "exit.save", "exit.restore", "trap.return"];
 
 export default experiment({
   question: "What does each technique cost on one kernel, and why?",
-  guest: {
-    ...hutch.running("sh"),
-    name: "workloads",
-    input: `expect "hutch$ "\nsend "${WORKLOADS.join("; ")}; exit\\n"\n`,
-  },
+  guest: hutch.runningAll(),
   techniques: [native, full, rewritingTrap, rewritingInline, para, pre],
   costs: [inOrder],
   reports: [

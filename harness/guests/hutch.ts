@@ -37,7 +37,15 @@ interface Hutch {
    * @throws {RangeError} If there is no command, or it is longer than the kernel takes, or not ASCII.
    */
   running(command: string): Guest;
+  /** hutch with its shell, in which all its benchmarks are typed, one behind the other: each makes laps of its own. */
+  runningAll(): Guest;
 }
+
+/** Small enough for a report within seconds. */
+const BENCHMARKS = [
+  ...["compute 2", "null-syscall 500", "irq-toggle 500", "context-switch 100", "page-fault 100"],
+  ...["fork-exec 3", "pipe 100", "signal 50", "disk-read 10", "timer-tick 3"],
+];
 
 /** hutch as its sources are. */
 export const hutch: Hutch = builtAs("hutch");
@@ -50,7 +58,14 @@ export const hutchPara: Hutch = builtAs("hutch-para", "-para");
 
 /** @param suffix What is added to a program's name, so that runs of two builds have files of their own. */
 function builtAs(binary: string, suffix = ""): Hutch {
-  return { running };
+  return {
+    running,
+    runningAll: () => ({
+      ...running("sh"),
+      name: `workloads${suffix}`,
+      input: `expect "hutch$ "\nsend "${BENCHMARKS.join("; ")}; exit\\n"\n`,
+    }),
+  };
 
   function running(command: string): Guest {
     const words = command.trim().split(/\s+/);
