@@ -8,7 +8,7 @@
  * @module
  */
 import { native, type Technique } from "../engine/mod.ts";
-import { readTrace, type Trace, type TraceHeader, TraceWriter } from "../traces/mod.ts";
+import type { TraceHeader } from "../traces/mod.ts";
 import type { FirstDifference } from "./comparison.ts";
 import type { ConsoleInput, Moment } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
@@ -17,7 +17,7 @@ import { drive } from "./drive.ts";
 import { hutchPara, hutchPre } from "./guests/hutch.ts";
 import type { Guest } from "./guests/mod.ts";
 import { compareObservations, Observation, type ObservedInput, type SystemCallAbi } from "./observable.ts";
-import { MemorySink, resultOf } from "./record.ts";
+import { OwnTrace, resultOf } from "./record.ts";
 import { type Recording, type Replay, type ReplayOptions, replay } from "./replay.ts";
 import { setUpPort } from "./setup.ts";
 
@@ -117,9 +117,7 @@ export async function replayPorted(
   const { header, machine } = await setUpPort(recorded.header, recording.store, guest, technique, options.unsound);
   const ported = new Observation(port.abi);
   ported.attach(machine);
-  const memory = options.sink === undefined ? new MemorySink() : undefined;
-  const sink = memory ?? options.sink ?? null;
-  const writer = sink === null ? undefined : new TraceWriter(sink, header);
+  const own = new OwnTrace(options.sink, header);
   const input = new RequestedInput(bare.inputs, () => machine.parts.platform.console.reads);
   const ending = await drive(machine, {
     checkpointEvery: header.checkpointEvery,
@@ -127,14 +125,14 @@ export async function replayPorted(
     input,
     consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
-      writer?.append(batch);
+      own.writer?.append(batch);
       ported.feed(batch);
       return true;
     },
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.tamper === undefined ? {} : { tamper: options.tamper }),
   });
-  writer?.finish();
+  own.writer?.finish();
   ported.finish(ending);
   const result = resultOf(machine, ending!);
 
@@ -153,17 +151,11 @@ export async function replayPorted(
             message: `Cannot verify ${names.workload} under ${names.right} as every input must be used: ${unused} was not`,
           };
   if (difference !== undefined) throw new DivergenceError(difference, result, "observable");
-  const trace = (): Trace => {
-    if (memory !== undefined) return readTrace(memory.bytes());
-    throw new RangeError(
-      "Cannot read the replay as its trace must be kept in memory: replay it without a sink, or open what the sink wrote",
-    );
-  };
   return {
     ...result,
     identity: { level: "observable", equal: true, firstDifference: null },
     complete: true,
-    trace,
-    events: () => trace().events(),
+    trace: () => own.read(),
+    events: () => own.read().events(),
   };
 }

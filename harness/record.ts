@@ -5,7 +5,14 @@
  */
 
 import { type Event, native } from "../engine/mod.ts";
-import { readTrace, type Trace, type TraceInput, type TraceSink, TraceWriter } from "../traces/mod.ts";
+import {
+  readTrace,
+  type Trace,
+  type TraceHeader,
+  type TraceInput,
+  type TraceSink,
+  TraceWriter,
+} from "../traces/mod.ts";
 import { type ConsoleInput, NO_INPUT, ScriptedInput } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
 import { drive, type Ending } from "./drive.ts";
@@ -91,34 +98,50 @@ export async function record(options: RecordOptions): Promise<Tape> {
       : new ScriptedInput(parseInputScript(guest.input, `the script of ${guest.name}`)));
   const store = options.store ?? memoryStore();
   const { header, machine } = await setUp(guest, { technique: native, ...options }, store);
-  const memory = options.sink === undefined ? new MemorySink() : undefined;
-  const writer = new TraceWriter(options.sink ?? memory!, header);
+  const own = new OwnTrace(options.sink, header);
   const ending = await drive(machine, {
     checkpointEvery: header.checkpointEvery,
     maxSteps: header.maxSteps,
     input,
     consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
-      writer.append(batch);
+      own.writer?.append(batch);
       return true;
     },
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
-  writer.finish();
-  const trace = (): Trace => {
-    if (memory !== undefined) return readTrace(memory.bytes());
-    throw new RangeError(
-      "Cannot read the tape as its bytes must be in memory: they went to a sink; open what that sink wrote",
-    );
-  };
+  own.writer?.finish();
   return {
     ...resultOf(machine, ending!),
     unfinished: input.unfinished(),
     store,
-    trace,
-    inputs: () => trace().inputs(),
-    events: () => trace().events(),
+    trace: () => own.read(),
+    inputs: () => own.read().inputs(),
+    events: () => own.read().events(),
   };
+}
+
+/** The trace that a run leaves: in memory, unless its bytes go to a sink of the caller's, or nowhere. */
+export class OwnTrace {
+  /** Undefined where none is kept. */
+  readonly writer: TraceWriter | undefined;
+  readonly #memory: MemorySink | undefined;
+
+  /** @param sink Null keeps no trace. */
+  constructor(sink: TraceSink | null | undefined, header: TraceHeader) {
+    this.#memory = sink === undefined ? new MemorySink() : undefined;
+    const target = this.#memory ?? sink ?? null;
+    this.writer = target === null ? undefined : new TraceWriter(target, header);
+  }
+  /** @throws {RangeError} If its bytes are not in memory. */
+  read(): Trace {
+    if (this.#memory !== undefined) return readTrace(this.#memory.bytes());
+    throw new RangeError(
+      this.writer === undefined
+        ? "Cannot read the replay as its trace must be kept: its sink is null; replay it with another, or with none"
+        : "Cannot read the run as its bytes must be in memory: they went to a sink; open what that sink wrote",
+    );
+  }
 }
 
 /** What a machine has come to at the end of a drive. */

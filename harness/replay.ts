@@ -9,15 +9,7 @@
  */
 
 import { type Event, leakNames, native, type Technique } from "../engine/mod.ts";
-import {
-  type Difference,
-  formatDifference,
-  GuestStreamComparer,
-  readTrace,
-  type Trace,
-  type TraceSink,
-  TraceWriter,
-} from "../traces/mod.ts";
+import { type Difference, formatDifference, GuestStreamComparer, type Trace, type TraceSink } from "../traces/mod.ts";
 import type { FirstDifference, Identity } from "./comparison.ts";
 import { RecordedInput } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
@@ -27,7 +19,7 @@ import type { Guest } from "./guests/mod.ts";
 import { profileNamed } from "./names.ts";
 import type { Observation } from "./observable.ts";
 import { portFor, replayPorted } from "./ported.ts";
-import { MemorySink, type RunResult, resultOf } from "./record.ts";
+import { OwnTrace, type RunResult, resultOf } from "./record.ts";
 import { setUpAgain, storeOfGuest } from "./setup.ts";
 import { SilenceWatch, withSilence } from "./silence.ts";
 import type { ImageStore } from "./store.ts";
@@ -87,9 +79,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);
   options.observation?.attach(machine);
   const names = namesOf(recorded, technique.name, options.files);
-  const memory = options.sink === undefined ? new MemorySink() : undefined;
-  const sink = memory ?? options.sink ?? null;
-  const writer = sink === null ? undefined : new TraceWriter(sink, header);
+  const own = new OwnTrace(options.sink, header);
   const inputs = recorded.inputs();
   const end = recorded.end;
   // A person's leave ends a run as freely as a person's typing goes on with it: both are inputs.
@@ -104,7 +94,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
     input,
     consoleMarks: unpackConsoleMarks(header.settings.consoleMarks),
     onBatch(batch) {
-      writer?.append(batch);
+      own.writer?.append(batch);
       watch?.feed(batch);
       options.observation?.feed(batch);
       // Behind the end of a recording that was cut short, one more event is no difference: the rest is not known.
@@ -113,7 +103,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.tamper === undefined ? {} : { tamper: options.tamper }),
   });
-  writer?.finish();
+  own.writer?.finish();
 
   const cut = comparer.events >= guestEvents;
   const compared = comparer.finish();
@@ -123,20 +113,12 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
       withSilence(differenceOf(compared, names, inputProblem(inputs.length, compared)), watch?.found),
       result,
     );
-  const trace = (): Trace => {
-    if (memory !== undefined) return readTrace(memory.bytes());
-    throw new RangeError(
-      options.sink === null
-        ? "Cannot read the replay as its trace must be kept: its sink is null; replay it with another, or with none"
-        : "Cannot read the replay as its bytes must be in memory: they went to a sink; open what that sink wrote",
-    );
-  };
   return {
     ...result,
     identity: { level: "exact", equal: true, firstDifference: null },
     complete: !cut,
-    trace,
-    events: () => trace().events(),
+    trace: () => own.read(),
+    events: () => own.read().events(),
   };
 }
 
