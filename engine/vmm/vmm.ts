@@ -13,10 +13,9 @@ import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { Leaks } from "../hart/leaks.ts";
-import { PAGE_BYTES } from "../hart/memory.ts";
-import { ACCESS, type Access, PAGE_FAULT, walk } from "../hart/paging.ts";
+import { ACCESS, PAGE_FAULT } from "../hart/paging.ts";
 import { FS, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
-import { leafOf, PTE, pageOf, type Translations } from "../hart/translations.ts";
+import type { Translations } from "../hart/translations.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
 import { siteClassOf } from "../isa/sites.ts";
@@ -28,6 +27,7 @@ import { Exits } from "./exits.ts";
 import { VmmFrames } from "./frames.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Hypercalls } from "./hypercalls.ts";
+import { MemoryFaults } from "./memory-faults.ts";
 import { OwnCsrs } from "./own-csrs.ts";
 import { ShadowTables } from "./shadow.ts";
 import { StatePage } from "./state-page.ts";
@@ -37,17 +37,11 @@ import { VirtualCpu } from "./vcpu.ts";
 /** Memory behind the guest's, for shadow tables and copies of code. */
 export const VMM_BYTES = 64 * 1024 * 1024;
 
-const FILL = KIND_NUMBER["shadow.fill"];
 const MARK = KIND_NUMBER.mark;
 const LEAK = KIND_NUMBER.leak;
 
-/** What a shadow entry may permit. */
-const ALL = PTE.R | PTE.W | PTE.X;
 /** The cause of the interrupt that stops the guest for whatever came due: the VMM's own timer's. */
 const VMM_TIMER = 0x8000_0005;
-/** Whom a leaf that is the VMM's own permits all it says. */
-const ANYONE = { user: true, sum: false, mxr: false } as const;
-
 export class Vmm implements Execution, Mechanisms {
   mark = -1;
   readonly vcpu: VirtualCpu;
@@ -69,6 +63,7 @@ export class Vmm implements Execution, Mechanisms {
   #inline = false;
   /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
   #displaced = false;
+  readonly #faults: MemoryFaults;
   readonly #exits: Exits;
   readonly #contexts = new Contexts();
   #changed = true;
@@ -95,6 +90,20 @@ export class Vmm implements Execution, Mechanisms {
       fence: (low, high) => this.#fence(low, high),
       mark: (code) => this.#mark(code),
       hypercall: (call) => this.#hypercalls!.call(call),
+    });
+    this.#faults = new MemoryFaults({
+      platform,
+      memory: this.#memory,
+      shadow: this.shadow,
+      vcpu: this.vcpu,
+      host: {
+        note: (reason) => this.#note(reason),
+        carryOut: (exit) => this.#carryOut(exit),
+        settle: () => {
+          // Where a leaf replaced another, or the set was full, every root is gone.
+          if (this.#changed || !this.shadow.roomy) this.#apply();
+        },
+      },
     });
     this.#leaks = new Leaks(platform.profile, platform.hart.x);
     this.#own = new OwnCsrs(
@@ -123,11 +132,14 @@ export class Vmm implements Execution, Mechanisms {
       form,
       work: (kind, count) => this.vcpu.work(kind, count),
     });
+    this.#faults.inline = this.#inline;
+    this.#faults.copies = this.#copies;
   }
 
   shareState(): void {
     const { memory, guest } = this.#platform;
     this.#state ??= new StatePage({ memory, guest, frame: this.#frames.allocate() });
+    this.#faults.state = this.#state;
   }
 
   answerHypercalls(): void {
@@ -141,6 +153,7 @@ export class Vmm implements Execution, Mechanisms {
       fence: (low, high) => this.#fence(low, high),
       dropped: (cause, entries) => this.#dropped(cause, entries),
     });
+    this.#faults.tables = this.#hypercalls.tables;
   }
 
   get waiting(): boolean {
@@ -434,114 +447,7 @@ export class Vmm implements Execution, Mechanisms {
     }
     // Only zeroing a block needs what a store needs; the fault is a store's in any case ("CMO Extensions", "Traps").
     const needs = block === undefined || block === "zero" ? access : ACCESS.load;
-    this.#fault(needs, access, valueLow, valueHigh);
-  }
-
-  /**
-   * A fault in the shadow: the guest's own, a device's access, or only a missing entry.
-   *
-   * @param access What must be permitted. @param blamed What the fault is said to be, if it is the guest's own.
-   */
-  #fault(access: Access, blamed: Access, low: number, high: number): void {
-    const { memory, bus, hart, guest, log, position } = this.#platform;
-    const shares = guest.root >= 0 || !this.#inline; // Under Bare, what stands in for a site does not use the page.
-    if (this.#state !== undefined && shares && guest.mode === SUPERVISOR && StatePage.holds(low, high)) {
-      this.#showState(this.#state, access, low, high);
-      return;
-    }
-    const stubs = this.#inline && access === ACCESS.fetch ? this.#copies!.stubsAt(low, high) : -1;
-    if (stubs >= 0) {
-      this.#note("page-fault");
-      this.#show(stubs, PTE.X, low, high);
-      return;
-    }
-    const steps = this.#memory.walked.steps;
-    const physical = this.#memory.translate(low, high, access);
-    const walked = this.#memory.walked.steps - steps;
-    const page = pageOf(hart.context.root, low, high);
-    if (physical >= 0 && memory.guestHolds(physical, 1)) {
-      const frame = Math.floor(physical / PAGE_BYTES);
-      const tables = this.#hypercalls?.tables;
-      if (access === ACCESS.store && tables?.has(frame) === true) {
-        this.#note("table-write");
-        this.vcpu.work("walk-step", walked);
-        const before = tables.before(physical);
-        this.#carryOut({ reason: "table-write" });
-        tables.changed(before);
-        return;
-      }
-      if (this.#copies?.serves(frame, access) === true) {
-        this.#note("code-access");
-        this.vcpu.work("walk-step", walked);
-        this.#carryOut({ reason: "code-access" });
-        this.#copies.served(frame, access);
-        return;
-      }
-      this.#note("page-fault");
-      this.vcpu.work("walk-step", walked);
-      const [shown, most] = this.#shown(frame, access, low, high);
-      // Where the leaf replaced another, or the set was full, every root is gone.
-      if (this.#changed || !this.shadow.roomy) this.#apply();
-      // A leaf that was read anew replaces the old one in every root.
-      if (this.#memory.inserted) this.shadow.dropPage(low, high);
-      // What the fill permits is what the data viewer may do, and what the fetch viewer may execute.
-      const viewer = access === ACCESS.fetch ? this.#memory.viewer(ACCESS.load) : this.#memory.viewer(access);
-      this.shadow.fill(hart.context.root, page, this.#memory.found.leaf, shown, viewer, most);
-      hart.fence(low, high);
-      this.vcpu.work("shadow-fill");
-      log.appendWords(FILL, position.step, hart.context.root, (low & ~4095) >>> 0, high, 0);
-      this.#carryOut({ reason: "page-fault", hidden: true });
-      return;
-    }
-    if (physical >= 0 && access !== ACCESS.fetch && bus.answers(physical)) {
-      this.#note("device-access");
-      this.vcpu.work("walk-step", walked);
-      this.#carryOut({ reason: "device-access" });
-      return;
-    }
-    this.#note("page-fault");
-    this.vcpu.work("walk-step", walked);
-    this.vcpu.raise((physical === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[blamed], low, high);
-    this.#carryOut({ reason: "page-fault", hidden: false });
-  }
-
-  /** The guest's kernel reached for the state page: it gets it, unless its own page table maps something else there (T17). */
-  #showState(state: StatePage, access: Access, low: number, high: number): void {
-    const { memory, hart, guest } = this.#platform;
-    this.#note("page-fault");
-    const own = { steps: 0, level: 0, entry: 0 };
-    const page = guest.root < 0 ? -1 : pageOf(guest.root, low, high);
-    if (page >= 0 && walk(memory, guest.root, page, own, (physical) => memory.guestHolds(physical, 8)) >= 0) {
-      this.vcpu.work("walk-step", own.steps);
-      const message = `shared-page.foreign-access: the guest maps the state page's address itself, at 0x${hart.pc.toString(16)}`;
-      this.#platform.end ??= { reason: "stopped", code: 1, message };
-      return;
-    }
-    this.vcpu.work("walk-step", own.steps);
-    if (access === ACCESS.fetch) {
-      this.vcpu.raise((guest.root < 0 ? ACCESS_CAUSE : PAGE_CAUSE)[access], low, high);
-      this.#carryOut({ reason: "page-fault", hidden: false });
-      return;
-    }
-    this.#show(state.frame, PTE.R | PTE.W, low, high);
-  }
-  /** Maps a frame of the VMM's own where the guest has reached for it. @param most What the guest may do with it, as PTE bits. */
-  #show(frame: number, most: number, low: number, high: number): void {
-    const { hart, log, position } = this.#platform;
-    if (this.#changed || !this.shadow.roomy) this.#apply();
-    const leaf = leafOf(frame, ALL | PTE.V | PTE.U | PTE.A | PTE.D);
-    const { root } = hart.context;
-    this.shadow.fill(root, pageOf(root, low, high), leaf, frame, ANYONE, most);
-    hart.fence(low, high);
-    this.vcpu.work("shadow-fill");
-    log.appendWords(FILL, position.step, root, (low & ~4095) >>> 0, high, 0);
-    this.#carryOut({ reason: "page-fault", hidden: true });
-  }
-
-  /** The frame that a page shows of a guest's frame, and what it may permit at most. */
-  #shown(frame: number, access: Access, low: number, high: number): readonly [frame: number, most: number] {
-    if (this.#hypercalls?.tables.has(frame) === true) return [frame, PTE.R | PTE.X];
-    return this.#copies?.shown(frame, access, low, high) ?? [frame, ALL];
+    this.#faults.take(needs, access, valueLow, valueHigh);
   }
 
   /** Logs an exit and does what the technique says. */
