@@ -7,6 +7,10 @@ import { nodeAt, readDeviceTree, writeDeviceTree } from "./machine/device-tree.t
 import { ImageError } from "./machine/image.ts";
 import { full } from "./techniques/full.ts";
 import { native } from "./techniques/native.ts";
+import { para } from "./techniques/para.ts";
+import { pre } from "./techniques/pre.ts";
+import { rewritingInline, rewritingTrap } from "./techniques/rewriting.ts";
+import type { Technique } from "./vmm/technique.ts";
 
 const kernel = assemble("j .", { base: BASE }).bytes;
 const made = (options: Partial<MachineConfig> = {}) => boot("j .", options);
@@ -113,14 +117,27 @@ describe("a machine", () => {
         `Cannot make a machine as its clock starts at a whole number of seconds: ${rtcSeconds}`,
       );
   });
-  test("has no machine mode but the bare one, so firmware runs there only", () => {
-    expect(() => made({ machineMode: true, technique: full })).toThrow(
-      "Cannot run a machine-mode guest under full as only the bare machine has a machine mode: use --technique native",
+  test.each([rewritingTrap, rewritingInline, pre, para])("has no machine mode under $name $variant", (technique) => {
+    for (const [what, config] of [
+      ["a machine-mode guest", { machineMode: true }],
+      ["firmware", { firmware: kernel }],
+    ] as const)
+      expect(() => made({ ...config, technique })).toThrow(
+        `Cannot run ${what} under ${technique.name} as it must have a virtual machine mode: it has none; use --technique native or full`,
+      );
+  });
+  test("shares nothing with a guest in machine mode, and replaces none of its code, whatever a technique claims", () => {
+    const claims = (prepare: NonNullable<Technique["prepare"]>) => () =>
+      made({ machineMode: true, technique: { ...full, prepare } });
+    expect(claims((mechanisms) => mechanisms.shareState())).toThrow(
+      /^Cannot share a state page as the guest must start/,
     );
-    expect(() => made({ firmware: kernel, technique: full })).toThrow(
-      "Cannot run firmware under full as only the bare machine has a machine mode: use --technique native",
+    expect(claims((mechanisms) => mechanisms.rewriteKernelCode({ inline: false }))).toThrow(
+      /^Cannot run copies of code/,
     );
-    const { guest, hart } = made({ firmware: kernel, technique: native }).parts.platform;
+  });
+  test.each([native, full])("runs firmware first, in machine mode, under $name", (technique) => {
+    const { guest, hart } = made({ firmware: kernel, technique }).parts.platform;
     expect([guest.mode, hart.pc]).toEqual([3, 0x8000_0000n]);
   });
   test("whose firmware and kernel would overlap is refused", () => {

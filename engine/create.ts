@@ -4,7 +4,7 @@
  * @module
  */
 import { attachBoard } from "./boards/build.ts";
-import { buildDeviceTree, chosenProperties, describeHart, VIRT } from "./boards/virt.ts";
+import { buildDeviceTree, chosenProperties, type DiskDevice, describeHart, VIRT } from "./boards/virt.ts";
 import { Log } from "./event/log.ts";
 import { Hart, type Tier } from "./hart/hart.ts";
 import * as at from "./hart/layout.ts";
@@ -40,6 +40,10 @@ export interface MachineConfig {
   readonly firmware?: Uint8Array;
   /** Contents of the block device; copied. */
   readonly disk?: Uint8Array;
+  /** What the block device is; a virtio one where it is left out. */
+  readonly diskDevice?: DiskDevice;
+  /** Devices whose registers the guest reaches without an exit, under a VMM: `disk`, or names of devices. */
+  readonly passThrough?: readonly string[];
   /** Bytes of guest RAM. */
   readonly memoryBytes: number;
   /** Seconds since 1970 at guest time 0. */
@@ -63,15 +67,15 @@ const PAYLOAD_BASE = 0x8020_0000n;
 /**
  * Makes a machine with its guest loaded and ready to run its first instruction.
  *
- * @throws {ImageError} If an image is unusable. @throws {RangeError} If the memory size or the device tree is, or the technique needs what the profile does not have.
+ * @throws {ImageError} If an image is unusable. @throws {RangeError} If the memory size or the device tree is, or the technique needs what the profile does not have; or a device cannot be passed through.
  */
 export function createMachine(config: MachineConfig): Machine {
   const { technique, profile } = config;
   const virtualized = technique.on !== undefined;
-  if ((config.machineMode || config.firmware !== undefined) && virtualized) {
+  if ((config.machineMode || config.firmware !== undefined) && virtualized && technique.machineMode !== true) {
     const what = config.machineMode ? "a machine-mode guest" : "firmware";
     throw new RangeError(
-      `Cannot run ${what} under ${technique.name} as only the bare machine has a machine mode: use --technique native`,
+      `Cannot run ${what} under ${technique.name} as it must have a virtual machine mode: it has none; use --technique native or full`,
     );
   }
   const leaks = leakNames(profile);
@@ -111,10 +115,20 @@ export function createMachine(config: MachineConfig): Machine {
     profile,
     machineMode: config.machineMode || config.firmware !== undefined,
   });
-  attachBoard(VIRT, platform, { rtcSeconds: config.rtcSeconds, disk: config.disk });
+  attachBoard(VIRT, platform, {
+    rtcSeconds: config.rtcSeconds,
+    disk: config.disk,
+    diskDevice: config.diskDevice ?? "virtio",
+  });
   const images = boot(config, platform);
   if (config.machineMode) watchToHost(platform, images);
-  const execution = virtualized ? new Vmm(platform, technique, sitesFor(config)) : new Native(platform);
+  const passThrough = config.passThrough ?? [];
+  if (!virtualized && passThrough.length > 0) {
+    throw new RangeError(
+      `Cannot pass ${passThrough.join(", ")} through under ${technique.name} as that is what a VMM does: the bare machine has all its devices`,
+    );
+  }
+  const execution = virtualized ? new Vmm(platform, technique, sitesFor(config), passThrough) : new Native(platform);
   return new Machine(platform, execution);
 }
 
@@ -166,6 +180,7 @@ function boot(config: MachineConfig, { memory, hart, guest, machineMode }: Platf
         memoryBytes: config.memoryBytes,
         machineMode: inMachineMode,
         hart: describeHart(config.profile),
+        ata: config.disk !== undefined && config.diskDevice === "ata",
         ...(config.append === undefined ? {} : { append: config.append }),
         ...(initrd === undefined ? {} : { initrd }),
       }),

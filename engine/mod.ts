@@ -5,6 +5,7 @@
  *
  * @module
  */
+export { DISK_DEVICES, type DiskDevice } from "./boards/virt.ts";
 export { createMachine, type MachineConfig } from "./create.ts";
 export * from "./event/event.ts";
 export { Log } from "./event/log.ts";
@@ -28,6 +29,7 @@ export {
   PROFILES,
   type Profile,
   profileByName,
+  regions,
   strict,
   sv48,
   svadu,
@@ -38,6 +40,7 @@ export {
   readSites,
   SITE_CLASSES,
   SITE_RECORD,
+  SITE_RECORD_BYTES,
   SITE_SECTION,
   SITE_TREATMENTS,
   type Site,
@@ -51,10 +54,17 @@ export { ImageError, symbolsOf } from "./machine/image.ts";
 export { Machine, type MachineStop, type Observer, type UserMoment } from "./machine/machine.ts";
 export type { End } from "./machine/platform.ts";
 export { full } from "./techniques/full.ts";
+export { TECHNIQUES } from "./techniques/list.ts";
 export { native } from "./techniques/native.ts";
 export { para } from "./techniques/para.ts";
 export { pre } from "./techniques/pre.ts";
 export { rewritingInline, rewritingTrap } from "./techniques/rewriting.ts";
+export { shadowed, shadowedBy } from "./techniques/shadowed.ts";
 export { unexpected } from "./techniques/unexpected.ts";
 export type { Exit, ExitReason } from "./vmm/exit.ts";
+export { CALL as HYPERCALL, EXTENSION as HYPERCALL_EXTENSION, type HypercallName } from "./vmm/hypercalls.ts";
+export { brokenShadow } from "./vmm/shadow-invariants.ts";
+export type { ShadowOptions } from "./vmm/shadow-options.ts";
+export { FIELDS as STATE_FIELDS } from "./vmm/state-page.ts";
 export type { ExitHandlers, Mechanisms, Requirement, Technique, TechniqueContext, Verdict } from "./vmm/technique.ts";
+export { guardVmmMemory } from "./vmm/vmm-memory.ts";

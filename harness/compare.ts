@@ -5,10 +5,14 @@
  */
 
 import type { Trace } from "../traces/mod.ts";
-import type { Comparison, Identity, RunSummary, TechniqueName, VariantName } from "./comparison.ts";
+import { describeBinary } from "./binaries.ts";
+import type { Binary, Comparison, Identity, RunSummary, RunTallies, TechniqueName, VariantName } from "./comparison.ts";
 import type { CostModel, Overrides } from "./costs/model.ts";
-import { priceRun } from "./costs/price-run.ts";
+import { Pricing } from "./costs/price-run.ts";
+import { RunCounter } from "./costs/run-tallies.ts";
 import { pricedModel, summarizeRun, withCaveats } from "./costs/summary.ts";
+import type { PadCounts } from "./pads.ts";
+import { placeNamesOf } from "./place-names.ts";
 import { hexDigest } from "./record.ts";
 
 /** A run to compare. */
@@ -16,8 +20,14 @@ export interface ComparedRun {
   readonly trace: Trace;
   /** The trace's file name. */
   readonly file: string;
+  /** The recorded guest's name; where it is left out, that of the trace's own guest. */
+  readonly recording?: string;
   /** Null for the recorded run. */
   readonly identity: Identity | null;
+  /** The kernel that ran, for names of places. */
+  readonly kernel?: Uint8Array;
+  /** The pads that it ran, where they were counted. */
+  readonly pads?: PadCounts;
 }
 
 export interface CompareOptions {
@@ -57,7 +67,16 @@ export function compare(options: CompareOptions): Comparison {
     measure,
     costModel: pricedModel(model, options.overrides ?? {}),
     runs: summaries,
+    binaries: binariesOf(runs),
   });
+}
+
+/** Each kernel once, in the order of the runs. */
+function binariesOf(runs: readonly ComparedRun[]): readonly Binary[] {
+  const kernels = new Map(
+    runs.flatMap(({ trace, kernel }) => (kernel === undefined ? [] : [[trace.header.guest, kernel] as const])),
+  );
+  return [...kernels].flatMap(([name, kernel]) => describeBinary(name, kernel) ?? []);
 }
 
 function summarize(run: ComparedRun, options: CompareOptions): RunSummary {
@@ -65,12 +84,18 @@ function summarize(run: ComparedRun, options: CompareOptions): RunSummary {
   const { header } = trace;
   const last = trace.checkpoints.at(-1)?.event;
   const steps = trace.end?.step ?? last?.step ?? 0;
-  const priced = priceRun(trace.events(), options.model, {
-    steps,
-    marks: Object.fromEntries(header.marks.map(({ id, name }) => [id, name])),
+  const marks = Object.fromEntries(header.marks.map(({ id, name }) => [id, name]));
+  const pricing = new Pricing(options.model, {
+    marks,
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
     ...(options.sample === undefined ? {} : { sample: options.sample }),
   });
+  const counter = new RunCounter(marks);
+  for (const event of trace.events()) {
+    pricing.add(event);
+    counter.add(event);
+  }
+  const priced = pricing.finish(steps);
   return summarizeRun(
     {
       workload: header.workload,
@@ -81,8 +106,20 @@ function summarize(run: ComparedRun, options: CompareOptions): RunSummary {
       steps,
       digest: last === undefined ? "" : hexDigest({ low: last.digestLow, high: last.digestHigh }),
       trace: file,
+      recording: run.recording ?? String(header.settings.name ?? header.guest),
       identity,
+      tallies: withPads(
+        counter.finish(steps, run.kernel === undefined ? undefined : placeNamesOf(run.kernel)),
+        run.pads,
+      ),
     },
     priced,
   );
+}
+
+function withPads({ whole, marks }: RunTallies, pads: PadCounts | undefined): RunTallies {
+  if (pads === undefined) return { whole, marks };
+  const counted = new Map(Object.entries(pads.marks));
+  const each = Object.entries(marks).map(([name, one]) => [name, { ...one, pads: counted.get(name) ?? 0 }] as const);
+  return { whole: { ...whole, pads: pads.whole }, marks: Object.fromEntries(each) };
 }

@@ -16,9 +16,9 @@ export type ByCause = Readonly<Record<Cause, number>>;
 
 export { causeOfExit } from "./costs/causes.ts";
 
-/** Words fixed by the command line's JSON. */
-export type TechniqueName = "native" | "full" | "rewriting" | "para" | "pre";
-export type VariantName = "" | "trap" | "inline";
+/** Words fixed by the command line's JSON; a technique from a file of its user's has whatever name that gives it. */
+export type TechniqueName = "native" | "full" | "rewriting" | "para" | "pre" | (string & {});
+export type VariantName = "" | "trap" | "inline" | (string & {});
 
 /**
  * Modelled cycles. `total` is the sum of `byCause` in the order of `CAUSES`, bit for bit; `low` and `high` are what the run costs
@@ -56,6 +56,40 @@ export interface MarkSummary {
   readonly exits: Exits;
   readonly cycles: Cycles;
   readonly pricedBy: readonly PricedBy[];
+}
+
+/** A place at which the guest left, for one reason, and how often it did. */
+export interface ExitSite {
+  readonly reason: string;
+  /** A page fault that the guest never saw: only the shadow page table lacked an entry. */
+  readonly hidden: boolean;
+  /** In hexadecimal. */
+  readonly pc: string;
+  /** `user`; or the kernel's symbol with the distance from it, or the pc again where that is outside the kernel's text; empty without symbols. */
+  readonly place: string;
+  /** Empty for a reason that is not about the instruction there. */
+  readonly instruction: string;
+  readonly count: number;
+}
+
+/** What happened in a stretch of a run, counted from its events without a price. */
+export interface Tallied {
+  /** Guest instructions that retired. */
+  readonly instructions: number;
+  /** By what happened, as `costs/run-tallies.ts` calls it. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** The busiest first; of hidden faults the busiest only. */
+  readonly sites: readonly ExitSite[];
+  /** Hidden faults at places beyond those. */
+  readonly more: number;
+  /** Pads that were run, where that was counted: they are machine instructions that no event tells of, and are in no bill. */
+  readonly pads?: number;
+}
+
+/** Counts over a whole run, and over the laps of each mark: the same stretches as `MarkSummary` has. */
+export interface RunTallies {
+  readonly whole: Tallied;
+  readonly marks: Readonly<Record<string, Tallied>>;
 }
 
 /** Something that cost cycles during a sampled lap: one exit with all its work, or one trap that the hardware took by itself. */
@@ -150,6 +184,8 @@ export interface RunSummary {
   readonly digest: string;
   /** The trace's file name. */
   readonly trace: string;
+  /** The recorded guest's name: runs of one name are a recording and its replays, and only those are compared with each other. */
+  readonly recording: string;
   readonly exits: Exits;
   readonly cycles: Cycles;
   /** Null for the recorded run, which has nothing to be compared with. */
@@ -158,6 +194,7 @@ export interface RunSummary {
   /** Events by kind, of both streams; kinds that never occurred are absent. */
   readonly eventCounts: Readonly<Record<string, number>>;
   readonly pricedBy: readonly PricedBy[];
+  readonly tallies: RunTallies;
   readonly timeline: Timeline | null;
 }
 
@@ -189,6 +226,27 @@ export interface Caveat {
   readonly text: string;
 }
 
+/** A kernel that ran, as a file. Sites are by class, as the afterburner calls it; classes without any are absent. */
+export interface Binary {
+  readonly name: string;
+  readonly fileBytes: number;
+  /** Of the sections that are executed. */
+  readonly textBytes: number;
+  /** Sensitive instructions in those. */
+  readonly sensitive: Readonly<Record<string, number>>;
+  /** Those that an afterburner recorded to be replaced. */
+  readonly annotated: Readonly<Record<string, number>>;
+  readonly padBytes: number;
+}
+
+/** What a port took: its own files, beside the lines of the kernel that all ports share. */
+export interface PortEffort {
+  readonly port: string;
+  readonly files: number;
+  readonly lines: number;
+  readonly code: number;
+}
+
 export interface Comparison {
   readonly experiment: string;
   readonly question: string;
@@ -201,6 +259,10 @@ export interface Comparison {
   readonly costModel: PricedModel;
   readonly runs: readonly RunSummary[];
   readonly caveats: readonly Caveat[];
+  /** The kernels that ran, those that are ELF files. */
+  readonly binaries: readonly Binary[];
+  /** What ports of the kernel took, `shared` first; absent where the sources are not there. */
+  readonly effort?: readonly PortEffort[];
   /** Profiles that the experiment had audited; absent where it had none. */
   readonly audits?: readonly ProfileAudit[];
 }

@@ -11,6 +11,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { PortEffort } from "./comparison.ts";
 import { packageFile } from "./installation.ts";
 
 export interface CountedFile {
@@ -32,6 +33,21 @@ export interface Effort {
   readonly ports: readonly (Counted & { readonly port: "bare" | "para" | "pre" })[];
 }
 
+const HUTCH = "experiments/guests/hutch";
+
+/** Whether the sources are there: they are in a clone, and in no installed package. */
+export const hasSources = (folder: string = packageFile(HUTCH)): boolean => existsSync(join(folder, "kernel"));
+
+/** The sums alone, as a comparison keeps them; what all ports share comes first. */
+export function portEfforts({ shared, ports }: Effort): readonly PortEffort[] {
+  return [{ port: "shared", ...shared }, ...ports].map(({ port, files, lines, code }) => ({
+    port,
+    files: files.length,
+    lines,
+    code,
+  }));
+}
+
 const SOURCE = /\.(c|h|S|ld)$/;
 
 /**
@@ -40,8 +56,8 @@ const SOURCE = /\.(c|h|S|ld)$/;
  * @param folder The guest's; that of the repository where it is left out.
  * @throws {RangeError} If there are no sources, as in an installed package.
  */
-export function effortOf(folder: string = packageFile("experiments/guests/hutch")): Effort {
-  if (!existsSync(join(folder, "kernel"))) {
+export function effortOf(folder: string = packageFile(HUTCH)): Effort {
+  if (!hasSources(folder)) {
     throw new RangeError(
       `Cannot count what ports took as hutch's sources must be in ${folder}: they are not; use a clone of the repository`,
     );

@@ -28,12 +28,21 @@ export interface Report {
   render(comparison: Comparison): Promise<Artifact>;
 }
 
-export interface ExperimentOptions {
+/** A guest to record on the bare machine, and what to replay the recording under. */
+export interface Subject {
+  /** Its name tells its files from those of the experiment's other guests. */
+  readonly guest: Guest;
+  /** Each recording is one of `native` whether that is listed or not. */
+  readonly techniques: readonly Technique[];
+  /** Devices that the techniques' VMM leaves to the guest: `disk`, or names of devices. */
+  readonly passThrough?: readonly string[];
+}
+
+export interface ExperimentOptions extends Subject {
   /** In one sentence, as the report prints it. */
   readonly question: string;
-  readonly guest: Guest;
-  /** The first column is recorded under `native` whether it is listed or not. */
-  readonly techniques: readonly Technique[];
+  /** Further guests, each recorded by itself and compared with its own recording; under the experiment's techniques where they name none. */
+  readonly also?: readonly (Pick<Subject, "guest"> & Partial<Subject>)[];
   /**
    * Those of the techniques that run though the profile lacks what they require. Each must be seen to differ from the recording: an experiment
    * that finds one equal has failed.
@@ -62,7 +71,8 @@ export type Experiment = ExperimentOptions & { readonly [KIND]: true };
 /**
  * Declares an experiment. Export it by default.
  *
- * @throws {RangeError} If it lists no technique, one twice, or no cost model; or calls a technique unsound that it does not list.
+ * @throws {RangeError} If it lists no technique, one twice, two guests of one name, or no cost model; or calls a technique unsound that it
+ *   does not list.
  *
  * @example
  * export default experiment({
@@ -75,12 +85,22 @@ export type Experiment = ExperimentOptions & { readonly [KIND]: true };
  * });
  */
 export function experiment(options: ExperimentOptions): Experiment {
-  const names = options.techniques.map(techniqueLabel);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (names.length === 0) throw new RangeError("Cannot declare an experiment as it needs techniques: it lists none");
-  if (twice !== undefined)
-    throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
-  const stranger = options.unsound?.find((technique) => !options.techniques.includes(technique));
+  const subjects = subjectsOf(options);
+  for (const { techniques } of subjects) {
+    if (techniques.length === 0)
+      throw new RangeError("Cannot declare an experiment as it needs techniques: it lists none");
+    const twice = repeated(techniques.map(techniqueLabel));
+    if (twice !== undefined)
+      throw new RangeError(`Cannot declare an experiment as each technique runs once: ${twice} is listed twice`);
+  }
+  const same = repeated(subjects.map(({ guest }) => guest.name));
+  if (same !== undefined)
+    throw new RangeError(
+      `Cannot declare an experiment as names tell its guests apart: two are called ${same}; write { ...guest, name: "another" }`,
+    );
+  const stranger = options.unsound?.find((technique) =>
+    subjects.every(({ techniques }) => !techniques.includes(technique)),
+  );
   if (stranger !== undefined)
     throw new RangeError(
       `Cannot declare an experiment as what is unsound must be one of its techniques: ${techniqueLabel(stranger)} is not`,
@@ -89,6 +109,18 @@ export function experiment(options: ExperimentOptions): Experiment {
     throw new RangeError("Cannot declare an experiment as it needs a cost model: it lists none; say costs: [inOrder]");
   return { ...options, [KIND]: true };
 }
+
+/** The experiment's own guest, then the further ones. */
+export function subjectsOf({
+  guest,
+  techniques,
+  passThrough = [],
+  also = [],
+}: Pick<ExperimentOptions, "guest" | "techniques" | "passThrough" | "also">): readonly Subject[] {
+  return [{ guest, techniques, passThrough }, ...also.map((further) => ({ techniques, ...further }))];
+}
+
+const repeated = (names: readonly string[]): string | undefined => names.find((name, at) => names.indexOf(name) !== at);
 
 /** Whether a value is what `experiment` returned. */
 export function isExperiment(value: unknown): value is Experiment {

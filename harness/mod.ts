@@ -17,8 +17,11 @@ export {
   type Profile,
   para,
   pre,
+  regions,
   rewritingInline,
   rewritingTrap,
+  shadowed,
+  shadowedBy,
   type Technique,
 } from "../engine/mod.ts";
 export { type Audit, type AuditedInstruction, audit } from "./audit/audit.ts";

@@ -4,20 +4,7 @@
  * @module
  */
 
-import {
-  full,
-  native,
-  PROFILES,
-  type Profile,
-  para,
-  pre,
-  profileByName,
-  rewritingInline,
-  rewritingTrap,
-  type Technique,
-} from "../engine/mod.ts";
-
-const TECHNIQUES: readonly Technique[] = [native, full, rewritingTrap, rewritingInline, para, pre];
+import { PROFILES, type Profile, profileByName, TECHNIQUES, type Technique } from "../engine/mod.ts";
 
 /** A technique as flags name it: `full`, `rewriting:trap`. */
 const flagOf = ({ name, variant = "" }: Technique): string => (variant === "" ? name : `${name}:${variant}`);

@@ -99,7 +99,7 @@ function mistakeShadow(machine: Machine): void {
   const { shadow } = execution as unknown as {
     shadow: {
       leaves(): Iterable<{ key: string; page: number; frame: number; flags: number }>;
-      root(key: { root: number; mode: number; sum: boolean; mxr: boolean }): number;
+      root(key: { root: number; mode: number; sum: boolean; mxr: boolean; regions: readonly number[] }): number;
       fill(
         root: number,
         page: number,
@@ -112,7 +112,7 @@ function mistakeShadow(machine: Machine): void {
   const page = Number(platform.hart.pc) / PAGE;
   const leaf = [...shadow.leaves()].find((one) => one.key.split("/")[1] === "0" && one.page === Math.floor(page))!;
   const [root, mode, sum, mxr] = leaf.key.split("/").map(Number);
-  const table = shadow.root({ root: root!, mode: mode!, sum: sum === 1, mxr: mxr === 1 });
+  const table = shadow.root({ root: root!, mode: mode!, sum: sum === 1, mxr: mxr === 1, regions: [] });
   const other = RAM_BASE / PAGE + (12 << 20) / PAGE;
   const executable = 0xdb; // V R X U A D
   shadow.fill(table, leaf.page, other * 256 + executable, other, { user: true, sum: false, mxr: false });

@@ -163,6 +163,8 @@ const showPatches: Plant = () => {
 const endStepsInStubs: Plant = () => {
   const { weigh } = DecodeCache.prototype;
   vi.spyOn(DecodeCache.prototype, "frame").mockImplementation(() => {});
+  // What is no frame any longer is the VMM's own code all the same.
+  vi.spyOn(DecodeCache.prototype, "isOwn").mockImplementation(() => true);
   vi.spyOn(DecodeCache.prototype, "weigh").mockImplementation(function (this: DecodeCache, physical, weight) {
     if (weight !== 1) weigh.call(this, physical, weight);
     else for (const back of [0, 4, 8]) weigh.call(this, physical - back, back === 4 ? 1 : 0);
@@ -183,6 +185,7 @@ const hidePending: Plant = () => {
   vi.spyOn(StatePage.prototype, "export").mockImplementation(function (this: StatePage) {
     write.call(this);
     this.write("pending", 0n);
+    this.write("opens", this.read("status") | 2n);
   });
 };
 

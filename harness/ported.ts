@@ -14,7 +14,9 @@ import type { ConsoleInput, Moment } from "./console-input.ts";
 import { unpackConsoleMarks } from "./console-marks.ts";
 import { DivergenceError } from "./divergence.ts";
 import { drive } from "./drive.ts";
+import { portedAddressSpaceSwitch } from "./guests/address-space-switch.ts";
 import { hutchPara, hutchPre } from "./guests/hutch.ts";
+import { portedInterruptFlag } from "./guests/interrupt-flag.ts";
 import type { Guest } from "./guests/mod.ts";
 import { compareObservations, Observation, type ObservedInput, type SystemCallAbi } from "./observable.ts";
 import { OwnTrace, resultOf } from "./record.ts";
@@ -29,6 +31,8 @@ interface Port {
 
 /** exit and exec (`abi.h`). */
 const HUTCH: SystemCallAbi = { ends: [1n, 3n] };
+/** One program to the end. */
+const SMALL: SystemCallAbi = { ends: [] };
 
 /** Ports by the binary that was recorded, and the kind of port. */
 const PORTS: Readonly<Record<string, Partial<Record<Technique["port"], Port>>>> = {
@@ -37,6 +41,8 @@ const PORTS: Readonly<Record<string, Partial<Record<Technique["port"], Port>>>> 
     // Afterburned from the same sources: exact against a recording of its own, observable against one of the original.
     pre: { guest: (command) => hutchPre.running(command), abi: HUTCH },
   },
+  "interrupt-flag": { para: { guest: portedInterruptFlag, abi: SMALL } },
+  "address-space-switch": { para: { guest: portedAddressSpaceSwitch, abi: SMALL } },
 };
 
 /**
@@ -114,7 +120,7 @@ export async function replayPorted(
   bare.finish(again.ending);
 
   const guest = port.guest(recorded.header.workload);
-  const { header, machine } = await setUpPort(recorded.header, recording.store, guest, technique, options.unsound);
+  const { header, machine } = await setUpPort(recorded.header, recording.store, guest, technique, options);
   const ported = new Observation(port.abi);
   ported.attach(machine);
   const own = new OwnTrace(options.sink, header);

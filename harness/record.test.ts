@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Event, full } from "../engine/mod.ts";
+import { type Event, full, rewritingTrap } from "../engine/mod.ts";
 import { LiveInput, ScriptedInput } from "./console-input.ts";
 import { fileGuest, type Guest, hutch } from "./guests/mod.ts";
 import { parseInputScript } from "./input-script.ts";
@@ -173,7 +173,7 @@ describe("what is refused", () => {
   });
 
   test("a machine-mode guest under a technique that has no machine mode", async () => {
-    await expect(record({ guest: { ...calls(1), machineMode: true }, technique: full })).rejects.toThrow(
+    await expect(record({ guest: { ...calls(1), machineMode: true }, technique: rewritingTrap })).rejects.toThrow(
       /^Cannot run a machine-mode guest/,
     );
   });

@@ -137,7 +137,7 @@ describe("a replay", () => {
       expect.stringMatching(
         /^ {2}full {4}guest\.trap +ecall from U +pc 0x[0-9a-f]+ .*at step .*\(after .*vmm\.exit environment-call/,
       ),
-      expect.stringMatching(/^The [\d,]+ events before it agree; last equal checkpoint: step 30,000\. See both with:$/),
+      expect.stringMatching(/^The [\d,]+ events before it agree; last equal checkpoint: step 40,000\. See both with:$/),
       `  trapline diff a.trace b.trace --around ${difference.event}`,
     ]);
     expect(difference.step).toBe(trap.step);

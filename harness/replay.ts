@@ -35,6 +35,8 @@ export interface ReplayOptions {
   readonly technique?: Technique;
   /** Runs the technique even where the recording's profile lacks what it requires, to watch it fail. */
   readonly unsound?: boolean;
+  /** Devices that the technique's VMM leaves to the guest: `disk`, or names of devices. */
+  readonly passThrough?: readonly string[];
   /** Where the images come from, in place of the recording's store. They must be the recorded ones. */
   readonly guest?: Guest;
   /** Where the replay's own trace goes; in memory where it is left out. Null keeps none, which is faster. */
@@ -76,7 +78,7 @@ export async function replay(recording: Recording, options: ReplayOptions = {}):
   const port = portFor(recorded.header, technique);
   if (port !== undefined) return replayPorted(recording, port, technique, options);
   const store = options.guest === undefined ? recording.store : await storeOfGuest(options.guest);
-  const { header, machine } = setUpAgain(recorded.header, store, technique, options.unsound);
+  const { header, machine } = setUpAgain(recorded.header, store, technique, options);
   options.observation?.attach(machine);
   const names = namesOf(recorded, technique.name, options.files);
   const own = new OwnTrace(options.sink, header);

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { createMachine, type Machine, type MachineConfig, native, type Technique } from "../engine/mod.ts";
+import {
+  createMachine,
+  DISK_DEVICES,
+  type DiskDevice,
+  type Machine,
+  type MachineConfig,
+  native,
+  type Technique,
+} from "../engine/mod.ts";
 import type { ImageRole, TraceHeader } from "../traces/mod.ts";
 import { packAddressMarks, resolveAddressMarks, watchAddresses } from "./address-marks.ts";
 import { numberConsoleMarks, packConsoleMarks } from "./console-marks.ts";
@@ -22,6 +30,8 @@ export const DEFAULT_MAX_STEPS = 10_000_000_000;
 /** What a recording fixes beside the guest. */
 export interface RecordingSettings {
   readonly technique?: Technique;
+  /** Devices that the technique's VMM leaves to the guest. */
+  readonly passThrough?: readonly string[];
   /** Steps between checkpoints. */
   readonly checkpointEvery?: number;
   /** The step budget. */
@@ -77,6 +87,8 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
     ],
     settings: {
       name: guest.name,
+      ...(guest.diskDevice === undefined || guest.diskDevice === "virtio" ? {} : { disk: guest.diskDevice }),
+      ...passedThrough(settings.passThrough),
       ...(texts.length === 0 ? {} : { consoleMarks: packConsoleMarks(texts) }),
       ...(places.length === 0 ? {} : { addressMarks: packAddressMarks(places) }),
       ...Object.fromEntries(Object.entries(images.origins ?? {}).map(([file, hash]) => [`sha256 ${file}`, hash])),
@@ -85,7 +97,7 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
   checkRange("checkpointEvery", unnamed.checkpointEvery, 1000);
   checkRange("maxSteps", unnamed.maxSteps, 1);
   checkRange("rtcSeconds", unnamed.rtcSeconds, 0);
-  const machine = createMachine(configOf(unnamed, images, technique));
+  const machine = createMachine(configOf(unnamed, images, technique, settings.passThrough));
   watchAddresses(machine, unnamed.settings.addressMarks);
   // Only now is it known that the images are good: a bad one must leave nothing behind.
   for (const [role, hash] of hashes) store.put(images[role]!, hash);
@@ -97,21 +109,21 @@ export async function setUp(guest: Guest, settings: RecordingSettings, store: Im
  *
  * @param header The recording's.
  * @param images What it started from: from a store, or freshly loaded; checked against the header's hashes.
- * @param unsound Whether the technique runs even where the profile lacks what it requires.
+ * @param options `unsound`: the technique runs even where the profile lacks what it requires. `passThrough`: devices that the guest has to itself.
  * @throws {RangeError} If an image is missing or is not the recorded one, or this machine has other devices.
  */
 export function setUpAgain(
   header: TraceHeader,
   store: ImageStore,
   technique: Technique,
-  unsound: boolean | undefined = false,
+  { unsound = false, passThrough }: ReplayedMachine = {},
 ): Setup {
   const images: Partial<Record<ImageRole, Uint8Array>> = {};
   for (const image of header.images) images[image.role] = store.get(image.sha256);
   if (images.kernel === undefined)
     throw new RangeError("Cannot replay as a recording must have a kernel: its header names none");
   const machine = createMachine({
-    ...configOf(header, { ...images, kernel: images.kernel }, technique),
+    ...configOf(header, { ...images, kernel: images.kernel }, technique, passThrough),
     unsound,
   });
   if (machine.devices.join() !== header.devices.join()) {
@@ -120,8 +132,16 @@ export function setUpAgain(
     );
   }
   watchAddresses(machine, header.settings.addressMarks);
+  // Who has a device is the VMM's to say: a replay's own trace tells of its own.
+  const { passThrough: _, ...settings } = header.settings;
   return {
-    header: { ...header, engineVersion: version, technique: technique.name, variant: technique.variant ?? "" },
+    header: {
+      ...header,
+      engineVersion: version,
+      technique: technique.name,
+      variant: technique.variant ?? "",
+      settings: { ...settings, ...passedThrough(passThrough) },
+    },
     machine,
   };
 }
@@ -136,7 +156,7 @@ export async function setUpPort(
   store: ImageStore,
   guest: Guest,
   technique: Technique,
-  unsound: boolean | undefined = false,
+  options?: ReplayedMachine,
 ): Promise<Setup> {
   const { kernel } = await guest.load();
   store.put(kernel);
@@ -146,7 +166,7 @@ export async function setUpPort(
       : image,
   );
   const ported = { ...header, images, guest: guest.binary ?? sha256(kernel) };
-  return setUpAgain({ ...ported, settings: { ...header.settings, name: guest.name } }, store, technique, unsound);
+  return setUpAgain({ ...ported, settings: { ...header.settings, name: guest.name } }, store, technique, options);
 }
 
 /** What a guest's images are to a replay that loads them itself: a store that knows these alone. */
@@ -165,9 +185,36 @@ export async function storeOfGuest(guest: Guest): Promise<ImageStore> {
   };
 }
 
-function configOf(header: Omit<TraceHeader, "devices">, images: GuestImages, technique: Technique): MachineConfig {
+/** What a replay may change of the recorded machine, besides its technique. */
+export interface ReplayedMachine {
+  readonly unsound?: boolean | undefined;
+  readonly passThrough?: readonly string[] | undefined;
+}
+
+/** The setting that names devices which the guest has to itself. */
+function passedThrough(devices: readonly string[] = []): { readonly passThrough?: string } {
+  return devices.length === 0 ? {} : { passThrough: devices.join(",") };
+}
+
+/** @throws {RangeError} If there is no such disk. */
+function diskDeviceOf({ disk = "virtio" }: TraceHeader["settings"]): DiskDevice {
+  const found = DISK_DEVICES.find((device) => device === disk);
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `Cannot make the machine as its disk must be one of ${DISK_DEVICES.join(", ")}: it is ${String(disk)}`,
+  );
+}
+
+function configOf(
+  header: Omit<TraceHeader, "devices">,
+  images: GuestImages,
+  technique: Technique,
+  passThrough: readonly string[] = [],
+): MachineConfig {
   return {
     ...images,
+    diskDevice: diskDeviceOf(header.settings),
+    passThrough,
     append: header.append,
     memoryBytes: header.memoryBytes,
     rtcSeconds: header.rtcSeconds,

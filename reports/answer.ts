@@ -5,7 +5,7 @@
  */
 import { CAUSES, type Comparison, type RunSummary } from "../harness/comparison.ts";
 import { formatAmount, formatCount, formatRatio, formatShare } from "./format.ts";
-import { type Compared, compareRuns, labelOf, unitOf, workloadsOf } from "./measure.ts";
+import { type Compared, compareRuns, labelOf, recordingsOf, unitOf, workloadOf } from "./measure.ts";
 import { CAUSE_NAMES } from "./palette.ts";
 
 /** The technique that slowdowns are told against where a report names no other: the bare machine, or else the first run's. */
@@ -18,8 +18,9 @@ export function defaultBaseline(comparison: Comparison): string {
 export function answer(comparison: Comparison): readonly string[] {
   if (comparison.runs.length === 0) return ["Nothing was run."];
   const baseline = defaultBaseline(comparison);
-  const said = workloadsOf(comparison).flatMap((workload) => {
-    const compared = compareRuns(comparison, workload, comparison.measure, baseline);
+  const said = recordingsOf(comparison).flatMap((recording) => {
+    const workload = workloadOf(recording, comparison);
+    const compared = compareRuns(comparison, recording, comparison.measure, baseline);
     return compared.map((entry) => sentence(entry, workload, comparison, baseline));
   });
   const equal = comparison.runs.every((run) => run.identity?.equal ?? true);

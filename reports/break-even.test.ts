@@ -23,7 +23,7 @@ describe("the report on where techniques meet", () => {
     );
     const native = runs.get("native")!;
     let solved = 0;
-    for (const [name, meets, at] of table.rows.map((row) => row.map(({ value }) => value))) {
+    for (const [, name, meets, at] of table.rows.map((row) => row.map(({ value }) => value))) {
       if (at === null) continue;
       solved++;
       const one = costWith(runs.get(String(name))!, Number(at));
@@ -41,7 +41,7 @@ describe("the report on where techniques meet", () => {
     const now = prices.reduce((sum, id) => sum + WHOLE.costModel.prices.find((price) => price.id === id)!.cycles, 0);
     const scaled = (run: Comparison["runs"][number], factor: number) =>
       run.pricedBy.reduce((sum, { price, cycles }) => sum + cycles * (prices.includes(price) ? factor : 1), 0);
-    for (const [name, meets, at] of table.rows.map((row) => row.map(({ value }) => value))) {
+    for (const [, name, meets, at] of table.rows.map((row) => row.map(({ value }) => value))) {
       if (typeof at !== "number" || !String(meets).startsWith("1.01")) continue;
       const run = WHOLE.runs.find(
         (one) => (one.variant === "" ? one.technique : `${one.technique} ${one.variant}`) === name,
@@ -62,9 +62,19 @@ describe("the report on where techniques meet", () => {
       ...WHOLE,
       runs: [WHOLE.runs[0]!, run!, dearer],
     });
-    const pair = table.rows.find((row) => row[1]!.value === "para")!;
-    expect([pair[2]!.value, pair[3]!.value]).toEqual([null, run!.technique]);
+    const pair = table.rows.find((row) => row[2]!.value === "para")!;
+    expect([pair[3]!.value, pair[4]!.value]).toEqual([null, run!.technique]);
     expect(costWith(run!, NOW)).toBeCloseTo(run!.cycles.total, 3);
+  });
+
+  test("solves for every mark too where it is asked, each among runs of its own mark", async () => {
+    const { table, text } = await breakEven({ baseline, everyMark: true }).render(WHOLE);
+    const measures = table.rows.map((row) => row[0]!.value);
+    expect([...new Set(measures)]).toEqual(["run", "syscall", "compute"]);
+    expect(text.trim().split("\n").length - 2).toBe(measures.filter((measure) => measure === "run").length);
+    // Nothing traps in compute, so its lines never meet.
+    expect(table.rows.filter((row) => row[0]!.value === "compute" && row[3]!.value !== null)).toEqual([]);
+    expect(table.rows.some((row) => row[0]!.value === "syscall" && row[3]!.value !== null)).toBe(true);
   });
 
   test("refuses a price that the model does not have", async () => {

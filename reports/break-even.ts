@@ -7,9 +7,10 @@
  */
 import type { Comparison } from "../harness/comparison.ts";
 import { formatAmount, formatRatio } from "./format.ts";
+import { markdown } from "./markdown.ts";
 import { type Baseline, baselineName, labelOf, type Measured, measureRun, nameOf, unitOf } from "./measure.ts";
 import { artifact, type Report } from "./report.ts";
-import { type Cell, number, type Table, text } from "./table.ts";
+import { type Cell, fitted, number, type Table, text } from "./table.ts";
 
 const NAME = "break-even";
 
@@ -20,6 +21,8 @@ export interface BreakEvenOptions {
   readonly prices?: readonly string[];
   /** How many times the baseline a technique may cost; 1.5 where it is left out. */
   readonly ratio?: number;
+  /** Solves for the laps of each mark too; a terminal shows the comparison's measure alone. */
+  readonly everyMark?: boolean;
 }
 
 /** A run's cycles as a straight line over what one unit of each of the prices comes to. */
@@ -29,7 +32,8 @@ interface Line {
 }
 interface Run extends Line {
   readonly name: string;
-  readonly workload: string;
+  readonly recording: string;
+  readonly mark: string | null;
   readonly isBaseline: boolean;
 }
 
@@ -39,23 +43,39 @@ interface Run extends Line {
  * @returns A report, of the comparison's measure, or of whole runs where it has none.
  * @throws {RangeError} When it is rendered, if the cost model lacks one of the prices.
  */
-export function breakEven({ baseline, prices = ["trap.entry"], ratio = 1.5 }: BreakEvenOptions): Report {
+export function breakEven({
+  baseline,
+  prices = ["trap.entry"],
+  ratio = 1.5,
+  everyMark = false,
+}: BreakEvenOptions): Report {
   return {
     name: NAME,
     render: async (comparison) => {
       const now = prices.reduce((sum, id) => sum + priceOf(comparison, id), 0);
       const what = prices.join(" + ");
-      const runs = comparison.runs.flatMap((run): readonly Run[] => {
-        const measured = measureRun(run, comparison.measure);
-        if (measured === null) return [];
-        const isBaseline = labelOf(run) === baselineName(baseline);
-        const name = nameOf(run, comparison);
-        return [{ ...lineOf(measured, prices, now), name, workload: run.workload, isBaseline }];
-      });
+      const runsAt = (mark: string | null): readonly Run[] =>
+        comparison.runs.flatMap((run): readonly Run[] => {
+          const measured = measureRun(run, mark);
+          if (measured === null) return [];
+          const isBaseline = labelOf(run) === baselineName(baseline);
+          const name = nameOf(run, comparison);
+          return [{ ...lineOf(measured, prices, now), name, recording: run.recording, mark, isBaseline }];
+        });
+      const runs = runsAt(comparison.measure);
+      const marks = [...new Set(comparison.runs.flatMap((run) => run.marks.map(({ name }) => name)))];
+      const others = everyMark ? marks.filter((mark) => mark !== comparison.measure).flatMap(runsAt) : [];
       const unit = unitOf(comparison.measure);
       const title = `Break-even: the ${what} at which techniques meet`;
       const caption = `What one unit of ${what} comes to, in cycles, where one ${unit} costs the same under both and everything else keeps its price; the model says ${formatAmount(now)}. Without a number, they meet at none.`;
-      return artifact({ name: NAME, title, caption, svg: null, table: tableOf(runs, now, ratio) });
+      const made = artifact({
+        name: NAME,
+        title,
+        caption,
+        svg: null,
+        table: tableOf([...runs, ...others], now, ratio),
+      });
+      return { ...made, text: markdown(fitted(tableOf(runs, now, ratio), "terminal")) };
     },
   };
 }
@@ -83,20 +103,33 @@ function tableOf(runs: readonly Run[], now: number, ratio: number): Table {
   const rows: (readonly Cell[])[] = [];
   const cost = ({ rest, slope }: Line) => rest + slope * now;
   for (const [i, one] of runs.entries()) {
-    const base = runs.find(({ isBaseline, workload }) => isBaseline && workload === one.workload);
+    const base = runs.find((run) => run.isBaseline && run.recording === one.recording && run.mark === one.mark);
     if (base !== undefined && base !== one) {
       const bound = { rest: ratio * base.rest, slope: ratio * base.slope };
       const limit = `${formatRatio(ratio)} ${base.name}`;
-      rows.push([text(one.name), text(limit), number(meeting(one, bound), formatAmount), text("")]);
+      rows.push([
+        text(one.mark ?? "run"),
+        text(one.name),
+        text(limit),
+        number(meeting(one, bound), formatAmount),
+        text(""),
+      ]);
     }
     for (const other of runs.slice(i + 1)) {
-      if (other.workload !== one.workload || one.isBaseline || other.isBaseline) continue;
+      if (other.recording !== one.recording || other.mark !== one.mark || one.isBaseline || other.isBaseline) continue;
       const cheaper = cost(one) <= cost(other) ? one : other;
-      rows.push([text(one.name), text(other.name), number(meeting(one, other), formatAmount), text(cheaper.name)]);
+      rows.push([
+        text(one.mark ?? "run"),
+        text(one.name),
+        text(other.name),
+        number(meeting(one, other), formatAmount),
+        text(cheaper.name),
+      ]);
     }
   }
   return {
     columns: [
+      { title: "measure", numeric: false, room: new Set(runs.map(({ mark }) => mark)).size > 1 ? "terminal" : "file" },
       { title: "technique", numeric: false },
       { title: "meets", numeric: false },
       { title: "at cycles", numeric: true },

@@ -13,7 +13,7 @@ import {
 } from "../harness/comparison.ts";
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
-import { labelOf, measureRun, nameOf, unitOf } from "./measure.ts";
+import { labelOf, measureRun, nameOf, recordingsOf, unitOf, workloadOf } from "./measure.ts";
 import { CAUSE_NAMES, clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
 import { coordinate, drawSvg, type Pen } from "./svg.ts";
@@ -60,7 +60,7 @@ export function costPerExit(): Report {
       const title = "Cost of one exit, by cause";
       const caption = `Modelled cycles of one exit on the average of a ${unit}: trap, way in, work, way out. A whisker shows what it comes to while every price is at its low, or at its high.`;
       const svg = await draw(groups, title);
-      return artifact({ name: NAME, title, caption, svg, table: tableOf(groups) });
+      return artifact({ name: NAME, title, caption, svg, table: tableOf(comparison, groups) });
     },
   };
 }
@@ -141,11 +141,11 @@ function drawRow(
   group.add("text", { x: x(high) + 7, y: middle + 4 }, `${formatAmount(each)} (${band})`);
 }
 
-function tableOf(groups: readonly Group[]): Table {
+function tableOf(comparison: Comparison, groups: readonly Group[]): Table {
   const amount = (value: number) => number(value, formatAmount);
   return {
     columns: [
-      { title: "workload", numeric: false, room: "file" },
+      { title: "workload", numeric: false, room: recordingsOf(comparison).length > 1 ? "terminal" : "file" },
       { title: "technique", numeric: false },
       { title: "cause", numeric: false },
       { title: "exits", numeric: true },
@@ -156,7 +156,7 @@ function tableOf(groups: readonly Group[]): Table {
     ],
     rows: groups.flatMap(({ run, classes }) =>
       classes.map(({ cause, exits, each, low, high, share }) => [
-        text(run.workload),
+        text(workloadOf(run.recording, comparison)),
         text(labelOf(run)),
         text(CAUSE_NAMES[cause]),
         number(exits, formatCount),

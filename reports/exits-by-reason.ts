@@ -7,7 +7,7 @@ import { CAUSES, type Comparison, causeOfExit } from "../harness/comparison.ts";
 import { ticks } from "./axis.ts";
 import { formatAmount, formatCount } from "./format.ts";
 import { causeItems, drawLegend, layLegend } from "./legend.ts";
-import { labelOf, type Measured, measureRun, nameOf, unitOf, workloadsOf } from "./measure.ts";
+import { labelOf, type Measured, measureRun, nameOf, recordingsOf, unitOf, workloadOf } from "./measure.ts";
 import { clipped, textWidth } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
 import { drawSvg } from "./svg.ts";
@@ -131,7 +131,7 @@ function draw(all: readonly Group[], title: string, description: string, unit: s
 function tableOf(comparison: Comparison, groups: readonly Group[]): Table {
   return {
     columns: [
-      { title: "workload", numeric: false, room: workloadsOf(comparison).length > 1 ? "terminal" : "file" },
+      { title: "workload", numeric: false, room: recordingsOf(comparison).length > 1 ? "terminal" : "file" },
       { title: "technique", numeric: false },
       { title: "reason", numeric: false },
       { title: "exits", numeric: true },
@@ -140,7 +140,7 @@ function tableOf(comparison: Comparison, groups: readonly Group[]): Table {
     ],
     rows: groups.flatMap(({ measured, rows }, index) => {
       const run = comparison.runs[index]!;
-      const who = [text(run.workload), text(labelOf(run))];
+      const who = [text(workloadOf(run.recording, comparison)), text(labelOf(run))];
       const all = measured?.exits.total ?? null;
       const perLap = measured === null ? null : measured.exits.total / measured.laps;
       const sum = [

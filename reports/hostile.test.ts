@@ -1,11 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Comparison, RunSummary } from "../harness/comparison.ts";
 import { csv } from "./csv.ts";
+import { decomposition } from "./decomposition.ts";
 import { visible } from "./escape.ts";
 import { exitsByReason } from "./exits-by-reason.ts";
+import { exitSites, exitsPerOperation } from "./exits-per-operation.ts";
 import { HOSTILE } from "./golden/hostile-text.ts";
 import { COMPARISON } from "./golden/null-syscall.ts";
 import { html } from "./html.ts";
+import { identityMatrix } from "./identity-matrix.ts";
+import { imageGrowth, padding, patching, portEffort, sitesByClass } from "./kernels.ts";
 import { markdown } from "./markdown.ts";
 import { renderReport } from "./render-report.ts";
 import { costPerMark, slowdown } from "./slowdown.ts";
@@ -25,12 +29,16 @@ beforeAll(async () => {
 
 /** Puts texts, as `next` gives them, everywhere where a guest, or whoever named a file, could put one. */
 function poisoned(next: () => string): Comparison {
-  const [workload, mark, reason, label] = [next(), next(), next(), next()];
+  const [workload, mark, reason, label, binary] = [next(), next(), next(), next(), next()];
+  const sites = [false, true].map((hidden) => {
+    return { reason, hidden, pc: next(), place: next(), instruction: next(), count: 3 };
+  });
+  const tallied = { instructions: 100, counts: { "vmm.exit": 3 }, sites, more: 0 };
   const byReason = Object.fromEntries([[reason, 3]]);
   const poison = (run: RunSummary): RunSummary => ({
     ...run,
     workload,
-    binary: next(),
+    binary,
     digest: next(),
     trace: next(),
     exits: { total: 3, byReason },
@@ -40,6 +48,7 @@ function poisoned(next: () => string): Comparison {
       name: of.name === "syscall" ? mark : of.name,
       exits: { total: 3, byReason },
     })),
+    tallies: { whole: tallied, marks: Object.fromEntries([[mark, { ...tallied, pads: 1 }]]) },
     timeline: run.timeline && {
       ...run.timeline,
       mark,
@@ -60,6 +69,17 @@ function poisoned(next: () => string): Comparison {
     },
     runs: COMPARISON.runs.map(poison),
     caveats: [{ id: next(), text: next() }],
+    binaries: [
+      {
+        name: next(),
+        fileBytes: 200,
+        textBytes: 100,
+        sensitive: Object.fromEntries([[reason, 1]]),
+        annotated: Object.fromEntries([[reason, 1]]),
+        padBytes: 4,
+      },
+    ],
+    effort: [{ port: next(), files: 1, lines: 2, code: 1 }],
   };
 }
 
@@ -160,6 +180,15 @@ describe("text that a guest chose", () => {
         exitsByReason(),
         timeline({ between, laps: 2 }),
         costPerMark({ baseline: "native" }),
+        identityMatrix(),
+        exitsPerOperation(),
+        exitSites(),
+        decomposition(),
+        imageGrowth(),
+        sitesByClass(),
+        patching(),
+        padding(),
+        portEffort(),
       ];
       const { files, artifacts } = await renderReport(comparison, reports);
       return {

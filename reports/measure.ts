@@ -11,6 +11,7 @@ import {
   type Exits,
   type PricedBy,
   type RunSummary,
+  type Tallied,
 } from "../harness/comparison.ts";
 import { partsOf, type Ratio, ratioOf } from "./ratio.ts";
 
@@ -47,19 +48,40 @@ export function measureRun(run: RunSummary, mark: string | null): Measured | nul
   return { run, label, laps, steps, exits, cycles, pricedBy };
 }
 
+/**
+ * @param mark A mark's name, as a guest chooses it; null for the whole run.
+ * @returns What was counted of it; undefined where the run never made the mark.
+ */
+export function talliedOf({ tallies }: RunSummary, mark: string | null): Tallied | undefined {
+  if (mark === null) return tallies.whole;
+  return Object.hasOwn(tallies.marks, mark) ? tallies.marks[mark] : undefined;
+}
+
 /** @returns "lap of syscall", or "run". */
 export function unitOf(mark: string | null): string {
   return mark === null ? "run" : `lap of ${mark}`;
 }
 
-/** @returns The comparison's workloads, in the order of their first runs. */
-export function workloadsOf(comparison: Comparison): readonly string[] {
-  return [...new Set(comparison.runs.map((run) => run.workload))];
+/** @returns Names of the comparison's recordings, in the order of their first runs: a recording and its replays are compared with each other. */
+export function recordingsOf(comparison: Comparison): readonly string[] {
+  return [...new Set(comparison.runs.map((run) => run.recording))];
 }
 
-/** @returns A run's technique, with its workload where the comparison has several. */
+/** @returns The workload of a recording; with the recorded binary where another one has the same workload, or its name where that is the same too. */
+export function workloadOf(recording: string, comparison: Comparison): string {
+  const { workload, binary } = comparison.runs.find((run) => run.recording === recording)!;
+  const others = comparison.runs.filter(
+    (run) => run.workload === workload && run.recording !== recording && run.identity === null,
+  );
+  if (others.length === 0) return workload;
+  return others.some((run) => run.binary === binary) ? `${workload} as ${recording}` : `${workload} of ${binary}`;
+}
+
+/** @returns A run's technique, with its workload where the comparison has several recordings. */
 export function nameOf(run: RunSummary, comparison: Comparison): string {
-  return workloadsOf(comparison).length > 1 ? `${run.workload}, ${labelOf(run)}` : labelOf(run);
+  return recordingsOf(comparison).length > 1
+    ? `${workloadOf(run.recording, comparison)}, ${labelOf(run)}`
+    : labelOf(run);
 }
 
 /** A technique, or its name, to compare with. */
@@ -69,7 +91,7 @@ export function baselineName(baseline: Baseline): string {
   return typeof baseline === "string" ? baseline : baseline.name;
 }
 
-/** One run beside the baseline of its workload. */
+/** One run beside the baseline of its recording. */
 export interface Compared {
   readonly run: RunSummary;
   readonly label: string;
@@ -80,21 +102,21 @@ export interface Compared {
 }
 
 /**
- * Compares the runs of one workload with its baseline.
+ * Compares the runs of one recording with its baseline.
  *
  * @param comparison Where the runs are.
- * @param workload Which of them.
+ * @param recording Which of them.
  * @param mark A mark's name; null for whole runs.
  * @param baseline The technique to divide by.
  * @returns One entry for each run, in the comparison's order.
  */
 export function compareRuns(
   comparison: Comparison,
-  workload: string,
+  recording: string,
   mark: string | null,
   baseline: Baseline,
 ): readonly Compared[] {
-  const runs = comparison.runs.filter((run) => run.workload === workload);
+  const runs = comparison.runs.filter((run) => run.recording === recording);
   const base = runs.find((run) => run.technique === baselineName(baseline));
   const under = base === undefined ? null : measureRun(base, mark);
   return runs.map((run) => {

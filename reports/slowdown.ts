@@ -11,8 +11,9 @@ import {
   type Compared,
   compareRuns,
   type Measured,
+  recordingsOf,
   unitOf,
-  workloadsOf,
+  workloadOf,
 } from "./measure.ts";
 import { CAUSE_NAMES } from "./palette.ts";
 import { artifact, type Report } from "./report.ts";
@@ -31,9 +32,10 @@ export function slowdown({ baseline }: { readonly baseline: Baseline }): Report 
     name: "slowdown",
     render: async (comparison) => {
       const unit = unitOf(comparison.measure);
-      const facets = workloadsOf(comparison).map((workload): Facet => {
+      const facets = recordingsOf(comparison).map((recording): Facet => {
         const mark = comparison.measure;
-        return { workload, mark, unit, bars: compareRuns(comparison, workload, mark, baseline) };
+        const workload = workloadOf(recording, comparison);
+        return { workload, mark, unit, bars: compareRuns(comparison, recording, mark, baseline) };
       });
       const title = `Slowdown relative to ${name}, by cause`;
       const description = describe(facets, name);
@@ -55,10 +57,10 @@ export function costPerMark({ baseline }: { readonly baseline: Baseline }): Repo
   return {
     name: "cost-per-mark",
     render: async (comparison) => {
-      const facets = workloadsOf(comparison).flatMap((workload) =>
-        marksOf(comparison, workload).map((mark): Facet => {
-          const bars = compareRuns(comparison, workload, mark, baseline);
-          return { workload, mark, unit: unitOf(mark), bars };
+      const facets = recordingsOf(comparison).flatMap((recording) =>
+        marksOf(comparison, recording).map((mark): Facet => {
+          const bars = compareRuns(comparison, recording, mark, baseline);
+          return { workload: workloadOf(recording, comparison), mark, unit: unitOf(mark), bars };
         }),
       );
       const title = `Cost of one lap of each mark, relative to ${name}`;
@@ -71,8 +73,8 @@ export function costPerMark({ baseline }: { readonly baseline: Baseline }): Repo
   };
 }
 
-function marksOf(comparison: Comparison, workload: string): readonly string[] {
-  const runs = comparison.runs.filter((run) => run.workload === workload);
+function marksOf(comparison: Comparison, recording: string): readonly string[] {
+  const runs = comparison.runs.filter((run) => run.recording === recording);
   return [...new Set(runs.flatMap((run) => run.marks.map((mark) => mark.name)))];
 }
 

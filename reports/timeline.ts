@@ -253,7 +253,7 @@ function drawLane(svg: Pen, { label, name, timeline: sample, stems }: Lane, { x,
 }
 
 function several(lanes: readonly Lane[]): boolean {
-  return new Set(lanes.map(({ run }) => run.workload)).size > 1;
+  return new Set(lanes.map(({ run }) => run.recording)).size > 1;
 }
 
 function tableOf(lanes: readonly Lane[]): Table {

@@ -75,6 +75,11 @@ const LINES: readonly (readonly [Event, string])[] = [
     { ...stamp, kind: "hypercall", call: 10, a0: 0x8020_0000n, a1: 5n, a2: 0n, error: 0n, value: 5n },
     "hypercall  call 10  a0 0x80200000  a1 0x5  a2 0x0  error 0x0  value 0x5",
   ],
+  [
+    { ...stamp, kind: "shadow.accessed", address: 0x4000_0000n, hidden: 1 },
+    "shadow.accessed  set by the VMM  address 0x40000000",
+  ],
+  [{ ...stamp, kind: "stale-translation", address: 0x4000_1000n }, "stale-translation  address 0x40001000"],
 ];
 
 describe("an event in words", () => {

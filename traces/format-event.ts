@@ -110,6 +110,9 @@ const DETAILS: Fold<string> = {
   leak: (leak) => `in ${mode(leak.mode)}  pc ${hex(leak.pc)}  bits ${hex(leak.bits)}`,
   hypercall: (made) =>
     `call ${made.call}  a0 ${hex(made.a0)}  a1 ${hex(made.a1)}  a2 ${hex(made.a2)}  error ${hex(made.error)}  value ${hex(made.value)}`,
+  "shadow.accessed": ({ address, hidden }) =>
+    `${hidden === 1 ? "set by the VMM" : "the guest's fault"}  address ${hex(address)}`,
+  "stale-translation": ({ address }) => `address ${hex(address)}`,
 };
 
 /** An event in one line: `guest.trap  ecall from U  pc 0x10a3c  value 0x0  U to S  at step 1,204,331`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Ata } from "../devices/ata.ts";
 import { Clint } from "../devices/clint.ts";
 import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Plic } from "../devices/plic.ts";
@@ -12,7 +13,7 @@ import { VirtioBlock } from "../devices/virtio-block.ts";
 import { VirtioMmio } from "../devices/virtio-mmio.ts";
 import type { Clock, Device, InterruptLine } from "../machine/device.ts";
 import type { Platform } from "../machine/platform.ts";
-import type { Board } from "./virt.ts";
+import type { Board, DiskDevice } from "./virt.ts";
 
 /** Interrupt bits in mip. */
 const MSI = 3;
@@ -23,8 +24,10 @@ const MEI = 11;
 export interface BoardOptions {
   /** Seconds since 1970 at guest time 0. */
   readonly rtcSeconds: number;
-  /** Contents of the first virtio block device; without it all slots are empty. */
+  /** Contents of the disk; without it there is none. */
   readonly disk: Uint8Array | undefined;
+  /** What the disk is: in the first virtio slot, or an ATA one. */
+  readonly diskDevice: DiskDevice;
 }
 
 /** Makes the devices and attaches them. */
@@ -85,10 +88,12 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
   });
   attach(board.uart.address, uart);
   platform.console = uart;
+  const image = options.disk;
   for (const [index, slot] of board.virtio.entries()) {
     const name = `virtio${index}`;
-    const block = index === 0 && options.disk !== undefined ? new VirtioBlock({ image: options.disk }) : undefined;
-    if (block !== undefined) platform.disk = block.disk;
+    const block =
+      index === 0 && image !== undefined && options.diskDevice === "virtio" ? new VirtioBlock({ image }) : undefined;
+    if (block !== undefined) platform.disk = { contents: block.disk, device: name };
     attach(
       slot.address,
       clocked(
@@ -102,5 +107,11 @@ export function attachBoard(board: Board, platform: Platform, options: BoardOpti
           }),
       ),
     );
+  }
+  if (image !== undefined && options.diskDevice === "ata") {
+    const line = plic.source(board.ata.interrupt);
+    const ata = clocked((clock) => new Ata({ name: "ata0", line, clock, image }));
+    platform.disk = { contents: ata.disk, device: ata.name };
+    attach(board.ata.address, ata);
   }
 }

@@ -27,14 +27,14 @@ test("the map is QEMU's: where its guests look without a device tree, they find 
 });
 
 test("windows do not overlap, nor do interrupt sources", () => {
-  const slots = [VIRT.testFinisher, VIRT.rtc, VIRT.clint, VIRT.plic, VIRT.uart, ...VIRT.virtio].sort((a, b) =>
-    a.address < b.address ? -1 : 1,
+  const slots = [VIRT.testFinisher, VIRT.rtc, VIRT.clint, VIRT.plic, VIRT.uart, VIRT.ata, ...VIRT.virtio].sort(
+    (a, b) => (a.address < b.address ? -1 : 1),
   );
   for (const [at, slot] of slots.entries()) {
     expect(slot.address + BigInt(slot.bytes) <= (slots[at + 1]?.address ?? VIRT.ramBase)).toBe(true);
   }
   const sources = slots.flatMap(({ interrupt }) => interrupt ?? []);
-  expect(new Set(sources).size).toBe(10);
+  expect(new Set(sources).size).toBe(11);
   expect(Math.max(...sources)).toBeLessThanOrEqual(VIRT.plic.sources);
 });
 
@@ -119,6 +119,17 @@ describe("the device tree", () => {
     const root = tree({ machineMode: true });
     const [hart] = cells(root, "/cpus/cpu@0/interrupt-controller", "phandle");
     expect(cells(root, "/soc/clint@2000000", "interrupts-extended")).toEqual([hart, 3, hart, 7]);
+  });
+
+  test("names an ATA disk where the board has one, as ata-generic.yaml has it: two blocks of registers", () => {
+    expect(nodeAt(tree(), "/soc/ata@10009000")).toBeUndefined();
+    const root = tree({ ata: true });
+    const path = "/soc/ata@10009000";
+    expect(text(root, path, "compatible")).toEqual(["ata-generic"]);
+    expect(cells(root, path, "reg")).toEqual([0, 0x1000_9000, 0, 0x20, 0, 0x1000_9800, 0, 4]);
+    expect([cells(root, path, "reg-shift"), cells(root, path, "interrupts")]).toEqual([[2], [9]]);
+    expect(nodeAt(root, path)?.properties.get("ata-generic,use16bit")).toEqual(new Uint8Array(0));
+    expect(cells(root, path, "interrupt-parent")).toEqual(cells(root, "/soc/plic@c000000", "phandle"));
   });
 
   test("has the same length wherever the initial RAM disk lies, so that its own place can be found first", () => {

@@ -3,10 +3,11 @@
  *
  * Left out: flash, PCI, fw-cfg and the platform bus. Guests find devices by the device tree, which does not name them.
  * Source: QEMU 7.2, hw/riscv/virt.c; Linux, Documentation/devicetree/bindings (riscv/cpus.yaml, riscv/extensions.yaml,
- * interrupt-controller/sifive,plic-1.0.0.yaml, timer/sifive,clint.yaml, serial/8250.yaml, virtio/mmio.yaml, power/reset/syscon-*).
+ * interrupt-controller/sifive,plic-1.0.0.yaml, timer/sifive,clint.yaml, serial/8250.yaml, virtio/mmio.yaml, ata/ata-generic.yaml, power/reset/syscon-*).
  *
  * @module
  */
+import { ATA_CONTROL_BLOCK, ATA_REGISTER_SHIFT } from "../devices/ata.ts";
 import { BLOCK_BYTES } from "../hart/access.ts";
 import { isaString, type Profile, strict } from "../isa/profile.ts";
 import { cells64, type DeviceTreeNode, node } from "../machine/device-tree.ts";
@@ -28,6 +29,8 @@ export interface Board {
   readonly plic: Slot & { readonly sources: number };
   readonly uart: Slot & { readonly interrupt: number; readonly clockHertz: number };
   readonly virtio: readonly (Slot & { readonly interrupt: number })[];
+  /** Of the disk, where the board is to have an ATA disk in place of a virtio one. */
+  readonly ata: Slot & { readonly interrupt: number };
   /** Ticks of `time` in a second. */
   readonly timebaseHertz: number;
 }
@@ -45,6 +48,7 @@ export const VIRT: Board = {
     bytes: 0x1000,
     interrupt: slot + 1,
   })),
+  ata: { address: 0x1000_9000n, bytes: 0x1000, interrupt: 9 },
   timebaseHertz: 10_000_000,
 };
 
@@ -76,12 +80,18 @@ export function describeHart(profile: Profile): HartDescription {
   };
 }
 
+/** What a board's disk is: a virtio block device in the first slot, or an ATA task file. */
+export const DISK_DEVICES = ["virtio", "ata"] as const;
+export type DiskDevice = (typeof DISK_DEVICES)[number];
+
 export interface DeviceTreeOptions {
   readonly memoryBytes: number;
   /** The kernel's command line. */
   readonly append?: string;
   readonly initrd?: { readonly start: bigint; readonly end: bigint };
   readonly hart?: HartDescription;
+  /** The disk is an ATA one. A virtio disk is found in its slot, which is named in any case. */
+  readonly ata?: boolean;
   /** The guest starts in machine mode: the CLINT is its own. Otherwise it is the SBI's, and not named. */
   readonly machineMode: boolean;
 }
@@ -119,7 +129,7 @@ const MACHINE_EXTERNAL = 11;
  * @throws {RangeError} If the command line holds characters above U+00FF or a NUL.
  */
 export function buildDeviceTree(board: Board, options: DeviceTreeOptions): DeviceTreeNode {
-  const { memoryBytes, append, initrd, hart = describeHart(strict), machineMode } = options;
+  const { memoryBytes, append, initrd, hart = describeHart(strict), machineMode, ata = false } = options;
   const reg = (slot: Slot): number[] => [...cells64(slot.address), ...cells64(BigInt(slot.bytes))];
   const at = (name: string, address: bigint): string => `${name}@${address.toString(16)}`;
   const wired = (interrupt: number): { interrupts: number[]; "interrupt-parent": number[] } => ({
@@ -204,8 +214,25 @@ export function buildDeviceTree(board: Board, options: DeviceTreeOptions): Devic
       ...board.virtio.map((slot) =>
         node(at("virtio_mmio", slot.address), { compatible: "virtio,mmio", reg: reg(slot), ...wired(slot.interrupt) }),
       ),
+      ...(ata ? [ataNode(board, wired(board.ata.interrupt))] : []),
     ]),
   ]);
+}
+
+/** Command block and control block, each as long as its registers. */
+function ataNode({ ata }: Board, wire: Readonly<Record<string, number[]>>): DeviceTreeNode {
+  return node(`ata@${ata.address.toString(16)}`, {
+    compatible: "ata-generic",
+    reg: [
+      ...cells64(ata.address),
+      ...cells64(BigInt(8 << ATA_REGISTER_SHIFT)),
+      ...cells64(ata.address + BigInt(ATA_CONTROL_BLOCK)),
+      ...cells64(BigInt(1 << ATA_REGISTER_SHIFT)),
+    ],
+    "reg-shift": [ATA_REGISTER_SHIFT],
+    "ata-generic,use16bit": true,
+    ...wire,
+  });
 }
 
 function syscon(name: string, value: number): DeviceTreeNode {

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BusError, type Clock, type Device, type DeviceMemory, type InterruptLine } from "../machine/device.ts";
+import { Ata } from "./ata.ts";
 import { Clint } from "./clint.ts";
 import { StateReader, StateWriter } from "./device-state.ts";
 import { GoldfishRtc } from "./goldfish-rtc.ts";
@@ -94,6 +95,33 @@ const SUBJECTS: Record<string, Subject> = {
     offsets: words([0, 0x24]),
     sizes: [4],
     values: [0n, 1n, 0x2a05_f200n, 0x2a06_0000n, 0xffff_ffffn],
+  },
+  "an ATA disk": {
+    make: (around) =>
+      new Ata({ name: "ata0", line: around.line(), clock: around.clock, image: new Uint8Array(8192).fill(0x11) }),
+    offsets: [4, 8, 12, 16, 20, 24, 28, 28, 28, 0x800],
+    sizes: [1],
+    values: [0n, 1n, 2n, 4n, 0x20n, 0x30n, 0x40n, 0x50n, 0xe7n, 0xecn],
+    disturb: (device, value) => {
+      // A driver that gets on with it: data, or a command that is a good one.
+      if (value < 160) {
+        for (let word = 0; word < value; word++) {
+          if (value % 2 === 0) device.read(0, 2);
+          else device.write(0, 2, BigInt(value * word));
+        }
+        return;
+      }
+      for (const [offset, byte] of [
+        [0x800, 0n],
+        [8, BigInt(value % 4)],
+        [12, BigInt(value % 16)],
+        [16, 0n],
+        [20, 0n],
+        [24, 0x40n],
+        [28, value % 3 === 0 ? 0x30n : 0x20n],
+      ] as const)
+        device.write(offset, 1, byte);
+    },
   },
   "a virtio block device": {
     make: (around) =>

@@ -10,6 +10,20 @@ import { StateReader, StateWriter } from "./device-state.ts";
 const BLOCK_BYTES = 4096;
 const SECTOR_BYTES = 512;
 
+/** T8: how long a request takes, in steps, whatever the host, the technique or other requests do. */
+const LATENCY = 5_000;
+const BYTES_PER_STEP = 16;
+
+/** @param bytes Of data that are moved. @returns Steps from a request to its completion, however the disk is reached (T8). */
+export function diskLatency(bytes: number): number {
+  return LATENCY + transferTime(bytes);
+}
+
+/** @returns Steps that bytes take where the disk has found their place already. */
+export function transferTime(bytes: number): number {
+  return Math.floor(bytes / BYTES_PER_STEP);
+}
+
 export class Disk {
   readonly #image: Uint8Array;
   readonly #size: number;

@@ -8,7 +8,7 @@
  * @module
  */
 import { BusError, type DeviceMemory } from "../machine/device.ts";
-import { Disk } from "./disk.ts";
+import { Disk, diskLatency } from "./disk.ts";
 import type { VirtioBackend } from "./virtio-mmio.ts";
 import { type Buffer, type Chain, QueueError } from "./virtqueue.ts";
 
@@ -30,10 +30,6 @@ const GET_ID = 8;
 const OK = 0;
 const IO_ERROR = 1;
 const UNSUPPORTED = 2;
-
-/** T8: how long a request takes, in steps, whatever the host, the technique or other requests do. */
-const LATENCY = 5_000;
-const BYTES_PER_STEP = 16;
 
 export interface VirtioBlockOptions {
   /** The disk's first contents. */
@@ -68,7 +64,7 @@ export class VirtioBlock implements VirtioBackend {
 
   latency(_queue: number, { readable, writable }: Chain): number {
     const payload = Math.max(0, bytesOf(readable) + bytesOf(writable) - HEADER_BYTES - STATUS_BYTES);
-    return LATENCY + Math.floor(payload / BYTES_PER_STEP);
+    return diskLatency(payload);
   }
 
   complete(_queue: number, { readable, writable }: Chain, memory: DeviceMemory): number {

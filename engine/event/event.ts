@@ -50,7 +50,7 @@ export const EVENTS = {
 
   /** The guest left deprivileged execution. Exactly one `vmm.resume` follows before the next `vmm.exit`. */
   "vmm.exit": { stream: "machine", fields: { reason: "name", pc: "u64", bits: "u32" } },
-  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch, stub, wedge, call, table-entry. */
+  /** The VMM did `count` units of one kind of work: decode, emulate, walk-step, shadow-fill, root-switch, device, copy, scan, patch, stub, wedge, call, table-entry; root-tag, prefetch-look, prefetch-fill, protect, trace, resync. */
   "vmm.work": { stream: "machine", fields: { work: "name", count: "u32" } },
   /** The VMM made the guest take a trap (bit 31 of `cause`: an interrupt). */
   "vmm.inject": { stream: "machine", fields: { cause: "u32", pc: "u64" } },
@@ -71,6 +71,10 @@ export const EVENTS = {
     stream: "machine",
     fields: { call: "u32", a0: "u64", a1: "u64", a2: "u64", error: "u64", value: "u64" },
   },
+  /** An access found all but A or D as it must be: the machine set them, unseen by the guest (`hidden` 1), or the fault is the guest's own. */
+  "shadow.accessed": { stream: "machine", fields: { address: "u64", hidden: "u32" } },
+  /** The guest goes on using a leaf whose entry it has changed and not fenced (T10). Only where the VMM traces page tables. */
+  "stale-translation": { stream: "machine", fields: { address: "u64" } },
 } as const satisfies Record<string, EventRow>;
 
 export type EventKind = keyof typeof EVENTS;

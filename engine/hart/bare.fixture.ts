@@ -1,13 +1,19 @@
 /**
  * Machine-mode programs for tests: they run until a trap, whose cause, value and pc are then in a0, a1 and a2.
  *
+ * Each runs under full virtualization as well, where it must come to the same state.
+ *
  * @module
  */
+import { expect } from "vitest";
 import { createMachine } from "../create.ts";
 import { assemble } from "../isa/assemble.ts";
 import { type Profile, strict } from "../isa/profile.ts";
-import type { Machine } from "../machine/machine.ts";
+import type { Digest } from "../machine/digest.ts";
+import type { Machine, MachineStop } from "../machine/machine.ts";
+import { full } from "../techniques/full.ts";
 import { native } from "../techniques/native.ts";
+import type { Technique } from "../vmm/technique.ts";
 import type { Tier } from "./hart.ts";
 import { RAM_BASE } from "./memory.ts";
 
@@ -34,8 +40,8 @@ export const ROOT = RAM_BASE + 0x1_0000;
 /** Machines by tier and profile, as they come out of reset: making one takes longer than running a test's program. */
 const made = new Map<string, { readonly machine: Machine; readonly reset: Uint8Array }>();
 
-function fresh(tier: Tier, profile: Profile): Machine {
-  const key = `${tier}/${profile.name}`;
+function fresh(tier: Tier, profile: Profile, technique: Technique): Machine {
+  const key = `${tier}/${profile.name}/${technique.name}`;
   let known = made.get(key);
   if (known === undefined) {
     const kernel = assemble("j .", { base: BigInt(RAM_BASE) }).bytes;
@@ -45,7 +51,7 @@ function fresh(tier: Tier, profile: Profile): Machine {
       rtcSeconds: 0,
       machineMode: true,
       profile,
-      technique: native,
+      technique,
       logging: false,
       tier,
       threshold: 2,
@@ -56,21 +62,30 @@ function fresh(tier: Tier, profile: Profile): Machine {
   return known.machine;
 }
 
+interface Run {
+  readonly machine: Machine;
+  readonly stop: MachineStop;
+  readonly digest: Digest;
+}
+
 /**
- * Runs a program for some steps, from reset.
+ * Runs a program for some steps, from reset, on the bare machine and under full virtualization.
  *
- * @returns The machine, until the next run with its tier and profile.
+ * @returns The bare machine, until the next run with its tier and profile.
  */
 export function run(
   source: string,
   options: { readonly tier?: Tier; readonly profile?: Profile; readonly steps?: number } = {},
 ): Machine {
   const { tier = "interpreter", profile = strict, steps = 400 } = options;
-  const machine = fresh(tier, profile);
   const { bytes } = assemble(HANDLER + source, { base: BigInt(RAM_BASE) });
-  machine.parts.platform.deviceMemory("loader").write(BigInt(RAM_BASE), bytes);
-  machine.run(steps);
-  return machine;
+  const [bare, virtual] = [native, full].map((technique) => {
+    const machine = fresh(tier, profile, technique);
+    machine.parts.platform.deviceMemory("loader").write(BigInt(RAM_BASE), bytes);
+    return { machine, stop: machine.run(steps), digest: machine.digest() };
+  }) as [Run, Run];
+  expect([virtual.stop, virtual.digest], "under full virtualization").toEqual([bare.stop, bare.digest]);
+  return bare.machine;
 }
 
 /** Cause, value and pc of the trap that the program ended in; the cause has bit 63 for an interrupt. */

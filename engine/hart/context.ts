@@ -20,6 +20,8 @@ export interface ContextFields {
   readonly float: boolean;
   /** Whether the machine sets A and D in page-table entries (Svadu), where it would fault otherwise. */
   readonly updates: boolean;
+  /** The frame behind the last page of the address space for the VMM's own code, relative to x0, and for nobody else; absent for none. */
+  readonly own?: number;
 }
 
 export class Context implements ContextFields {
@@ -30,6 +32,7 @@ export class Context implements ContextFields {
   readonly mxr: boolean;
   readonly float: boolean;
   readonly updates: boolean;
+  readonly own: number;
   readonly fetchViewer: Viewer;
   readonly dataViewer: Viewer;
   /** What the TLB banks of fetches and of data are known by. */
@@ -44,6 +47,7 @@ export class Context implements ContextFields {
     this.mxr = fields.mxr;
     this.float = fields.float;
     this.updates = fields.updates;
+    this.own = fields.own ?? -1;
     this.fetchViewer = { user: fields.mode === 0, sum: false, mxr: false };
     this.dataViewer = { user: fields.dataMode === 0, sum: fields.sum, mxr: fields.mxr };
     this.dataKey = keyOf(fields.root, fields.dataMode, this.dataViewer);

@@ -41,6 +41,8 @@ export class DecodeCache {
   readonly #framed = new Set<number>();
   /** Weights that are neither the row's nor the frame's, by physical address. */
   readonly #weights = new Map<number, 0 | 1>();
+  /** Physical addresses of the VMM's own instructions that stand among the guest's. */
+  readonly #own = new Set<number>();
   /** 1 for each pool page with compiled regions. */
   readonly #compiled = new Uint8Array(at.DECODE_POOL_PAGES);
   /** Called when slots that a fetch TLB may point at are gone. */
@@ -112,6 +114,16 @@ export class DecodeCache {
   weightAt(physical: number, weight: 0 | 1): 0 | 1 {
     if (this.#weights.size === 0 && this.#framed.size === 0) return weight;
     return this.#weights.get(physical) ?? (this.#framed.has(this.#memory.frame(physical)) ? 0 : weight);
+  }
+
+  /** Says that the instruction at a physical address is the VMM's own, though its frame is not, so that it may reach the VMM's page. */
+  own(physical: number, isOwn: boolean): void {
+    if (isOwn) this.#own.add(physical);
+    else this.#own.delete(physical);
+  }
+  /** Whether the instruction at a physical address is the VMM's own. */
+  isOwn(physical: number): boolean {
+    return this.#own.has(physical) || this.#framed.has(this.#memory.frame(physical));
   }
 
   /** Instructions that counted for nothing since this was asked last: of stubs, and jumps to them. */
@@ -256,7 +268,8 @@ export class DecodeCache {
     const { instruction, rd, rs1, rs2 } = decoded;
     u8[slot] = instruction.op;
     u8[slot + 1] = instruction.writesX && rd === 0 ? at.X_DISCARD : rd;
-    u8[slot + 2] = rs1;
+    const isOwn = rs1 === 0 && reachesMemory(instruction) && this.isOwn(physical);
+    u8[slot + 2] = isOwn ? at.X_OWN : rs1;
     u8[slot + 3] = rs2;
     i32[(slot + 4) >>> 2] = (slotImmediate(decoded) << 8) | (decoded.length * 4);
     if (instruction.weight > 0 && this.weightAt(physical, instruction.weight) === 0)
@@ -264,6 +277,8 @@ export class DecodeCache {
     return instruction.effects.jumps ? 0 : decoded.length;
   }
 }
+
+const reachesMemory = ({ effects }: Decoded["instruction"]): boolean => effects.loads || effects.stores;
 
 /** The 24 bits that a slot keeps: the immediate, less the zeros of an upper immediate, or rs3 and the rounding mode. */
 function slotImmediate(decoded: Decoded): number {

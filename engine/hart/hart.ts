@@ -9,7 +9,6 @@
 
 import { type Decoded, decoderFor } from "../isa/decode.ts";
 import type { BlockKind, MemorySize } from "../isa/emit.ts";
-import { findInstruction } from "../isa/instructions.ts";
 import { ACCESS_CAUSE, MemoryAccess, PAGE_CAUSE, type PhysicalBus } from "./access.ts";
 import { Context } from "./context.ts";
 import { Current } from "./current.ts";
@@ -33,7 +32,7 @@ import {
 } from "./paging.ts";
 import type { Position } from "./position.ts";
 import { TlbBanks } from "./tlb.ts";
-import { canonical, flagsOf, pageOf, type Root, type Translations } from "./translations.ts";
+import { canonical, flagsOf, NO_REGIONS, pageOf, type Regions, spaceOf, type Translations } from "./translations.ts";
 import { Watches } from "./watches.ts";
 
 /** Why {@link Hart.run} returned. */
@@ -64,6 +63,8 @@ export class Hart implements Environment {
   cause = 0;
   valueLow = 0;
   valueHigh = 0;
+  /** Whether the instruction that TypeScript carried out last is the VMM's own, relative to x0. */
+  own = false;
   /** Page-table entries read by walks so far. */
   readonly walked: Walk = { steps: 0, level: 0, entry: 0 };
 
@@ -84,6 +85,7 @@ export class Hart implements Environment {
     float: false,
     updates: false,
   });
+  #regions: Regions = NO_REGIONS;
   #watchedFrame = -1;
   #fetchBank = 0;
   #dataBank = 0;
@@ -148,6 +150,14 @@ export class Hart implements Environment {
     u32[at.WRITE_TLB >>> 2] = this.#tlb.address(this.#dataBank, ACCESS.store);
     u32[at.FETCH_TLB >>> 2] = this.#tlb.address(this.#fetchBank, ACCESS.fetch);
     u32[at.FLOAT_OFF >>> 2] = context.float ? 0 : 1;
+    u32[at.OWN_PAGE >>> 2] = context.own < 0 ? 0 : this.memory.linear(context.own * 4096) + 4096;
+  }
+
+  /** The tables of the regions that translation goes by. The banks are kept by root alone, so they forget what they hold of others. */
+  set regions(regions: Regions) {
+    if (regions === this.#regions) return;
+    this.#regions = regions;
+    this.#tlb.flush();
   }
 
   /** Puts physical memory protection in place; TLBs forget what they allowed before. */
@@ -170,6 +180,11 @@ export class Hart implements Environment {
     this.#watchedFrame = this.memory.frame(physical);
     this.#access.watch = { physical, onStore };
     this.#tlb.flushWrites();
+  }
+
+  /** What {@link watch} has been told to watch, for whoever stores in the hart's place. */
+  get watched(): MemoryAccess["watch"] {
+    return this.#access.watch;
   }
 
   /** Forgets what is cached of the translations, for when those were replaced. */
@@ -262,6 +277,11 @@ export class Hart implements Environment {
     }
   }
 
+  /** Runs one machine instruction, whatever it weighs, for an owner that looks before each. */
+  step(): Stop {
+    return this.#runReference(1, true);
+  }
+
   /** Counts the current instruction as completed and moves pc behind it. */
   complete(): void {
     this.position.retire(1);
@@ -270,29 +290,6 @@ export class Hart implements Environment {
     const next = low + this.current.length;
     u32[at.PC >>> 2] = next;
     if (next > 0xffff_ffff) u32[(at.PC >>> 2) + 1]! += 1;
-  }
-
-  /**
-   * Runs the pads at pc, which weigh nothing and have no step boundary before them (T3). Owners call it wherever the outside may look:
-   * before an interrupt and before they return. It looks only where looking changes nothing: at pages whose translation is held already.
-   *
-   * @param translations The guest's set. @param mode @param root The guest's, as for {@link Context}.
-   */
-  settle(translations: Translations, mode: number, root: Root): void {
-    for (;;) {
-      const { pcLow: low, pcHigh: high } = this;
-      if ((low & 4095) > 4092) return;
-      let physical = (high >>> 0) * 2 ** 32 + low;
-      if (mode !== 3 && root >= 0) {
-        if (!canonical(root, high)) return;
-        const leaf = translations.lookup(root, pageOf(root, low, high));
-        if (leaf < 0 || !permits(leaf, ACCESS.fetch, { user: mode === 0, sum: false, mxr: false })) return;
-        physical = physicalOf(leaf, translations.level, low, high);
-      }
-      if (!this.memory.holds(physical, 4) || Number(this.memory.read(physical, 4)) !== PAD_BITS) return;
-      this.watches.reached(this.pc, this.position.step);
-      this.pc = BigInt.asUintN(64, this.pc + 4n);
-    }
   }
 
   /** Makes the current stop an illegal-instruction exception. */
@@ -366,6 +363,7 @@ export class Hart implements Environment {
   #evaluate(decoded: Decoded, physical: number): Stop {
     const { weight } = decoded.instruction;
     this.#access.deviceAnswered = false;
+    this.own = physical >= 0 && decoded.rs1 === 0 && this.decoded.isOwn(physical);
     try {
       this.pc = this.#evaluator.run(decoded, this.current.bits, this.pc);
     } catch (trap) {
@@ -430,9 +428,9 @@ export class Hart implements Environment {
     }
   }
 
-  #runReference(budget: number): Stop {
+  #runReference(budget: number, single = false): Stop {
     let remaining = budget;
-    while (remaining > 0) {
+    for (; remaining > 0; remaining = single ? 0 : remaining) {
       const pc = this.pc;
       const physical = this.#translate(this.pcLow, this.pcHigh, ACCESS.fetch, 2);
       if (physical < 0 || !this.memory.holds(physical, 2)) {
@@ -465,6 +463,7 @@ export class Hart implements Environment {
    */
   #translate(low: number, high: number, access: Access, size: number): number {
     const fetch = access === ACCESS.fetch;
+    if (this.own && !fetch && this.#context.own >= 0) return this.#context.own * 4096 + (low & 4095);
     const mode = fetch ? this.#context.mode : this.#context.dataMode;
     let physical: number;
     if (mode === 3 || this.#context.root < 0) {
@@ -485,7 +484,7 @@ export class Hart implements Environment {
     return physical;
   }
   #leaf(page: number, access: Access, viewer: Viewer): number {
-    const root = this.#context.root;
+    const root = spaceOf(this.#context.root, page, this.#regions);
     const known = this.translations.lookup(root, page);
     if (known >= 0 && permits(known, access, viewer)) return known;
     const protection = this.#protection;
@@ -527,6 +526,7 @@ export class Hart implements Environment {
   /** @returns Whether the access can be tried again in wasm; if not, the instruction is the evaluator's. */
   #fillData(access: typeof ACCESS.load | typeof ACCESS.store): boolean {
     const { u32 } = this.memory;
+    this.own = false;
     const low = u32[at.EXIT_ADDRESS >>> 2]!;
     const high = u32[(at.EXIT_ADDRESS >>> 2) + 1]!;
     const physical = this.#translate(low, high, access, 1);
@@ -588,5 +588,3 @@ export class Hart implements Environment {
     this.memory.u32[at.FFLAGS >>> 2]! |= flags;
   }
 }
-
-const PAD_BITS = findInstruction("pad")!.match;

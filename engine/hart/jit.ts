@@ -103,7 +103,7 @@ export class Jit {
       const first = slot - ((physical % 4096) / 2) * at.SLOT_BYTES;
       const physicalOf = (offset: number) => physical - (physical % 4096) + offset;
       const slotOf = (offset: number) => first + (offset / 2) * at.SLOT_BYTES;
-      const region = findRegion(this.#memory, this.#decoded.decodeAt, physicalOf(0), physical % 4096, (offset) => {
+      const isTaken = (offset: number) => {
         const other = slotOf(offset);
         const place = physicalOf(offset);
         return (
@@ -112,7 +112,9 @@ export class Jit {
           this.#decoded.mayWatch(place) ||
           this.#decoded.isWeighed(place)
         );
-      });
+      };
+      const owns = (offset: number) => this.#decoded.isOwn(physicalOf(offset));
+      const region = findRegion(this.#memory, this.#decoded.decodeAt, physicalOf(0), physical % 4096, isTaken, owns);
       if (region === undefined) continue;
       for (const [block, { offset, entry }] of region.blocks.entries()) {
         if (!entry) continue;

@@ -10,6 +10,8 @@
 export const X = 0x000;
 /** Where decoded instructions with rd = x0 write to. */
 export const X_DISCARD = 32;
+/** The base register of the VMM's own accesses to the page that its code alone reaches: never written, so it is 0. */
+export const X_OWN = 33;
 export const F = 0x200;
 export const PC = 0x300;
 /** Instructions that may still be completed before `run` must return. */
@@ -35,6 +37,11 @@ export const CSR_MODE = 0x348;
 export const INTERRUPT_READY = 0x34c;
 /** Instructions so far that counted for nothing: of stubs, and jumps to them (T4). Pads have a weight of 0 of their own and are not among them. */
 export const WEIGHTLESS = 0x338;
+/**
+ * What to add to an address of the page that the VMM's own code alone reaches, relative to x0, to reach linear memory; 0 while there is none.
+ * It is in no TLB, so no other access finds it.
+ */
+export const OWN_PAGE = 0x350;
 /** Scratch for results that wasm hands over as 64 bits. */
 export const SCRATCH = 0x340;
 

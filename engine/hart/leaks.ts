@@ -45,6 +45,7 @@ export class Leaks {
    * @returns false where it traps, as it should: nothing has happened then.
    */
   execute(current: Current, real: RealCsrs): boolean {
+    if (this.#csrs.size === 0) return false;
     const number = current.imm & 0xfff;
     const access = this.#csrs.get(number);
     const { csr } = INSTRUCTIONS[current.op - 1]!.effects;

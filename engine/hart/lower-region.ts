@@ -170,6 +170,9 @@ class RegionLowering extends Lowering {
   override mark(): void {
     throw new TypeError("Cannot compile a mark as regions leave it to the interpreter");
   }
+  protected override own(): Code | undefined {
+    return this.#at.own ? i32.const(1) : undefined;
+  }
   protected override leave(_code: Code, nesting: number): Code {
     return this.#flow.leave(nesting);
   }

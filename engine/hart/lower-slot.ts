@@ -125,6 +125,9 @@ export class SlotLowering extends Lowering {
     this.evaluated = true;
     this.body.push(this.leave(i32.const(at.EXIT_EVALUATE), 0));
   }
+  protected override own(): Code {
+    return i32.eq(i32.load8U(get(SLOT), 2), i32.const(at.X_OWN));
+  }
   protected override leave(code: Code, nesting: number): Code {
     return [set(CODE, code), wasm.br(this.#exits.restart + nesting)];
   }

@@ -72,6 +72,8 @@ export abstract class Lowering implements Emit<Code> {
   abstract mark(): void;
   /** Whether a misaligned access inside a page is carried out here: compiled code leaves it to the interpreter, to stay small. */
   protected readonly tolerant: boolean = true;
+  /** Whether the access at hand is one of the VMM's own to its page, as an i32; undefined where it is sure to be none. */
+  protected abstract own(): Code | undefined;
   /** Code that leaves with the instruction not begun; `code` is why, as an i32; `nesting` counts the blocks around it. */
   protected abstract leave(code: Code, nesting: number): Code;
   /** The rounding mode as encoded: a number where it is known. */
@@ -163,27 +165,39 @@ export abstract class Lowering implements Emit<Code> {
       i32.wrapI64(i64.shrU(get(l.address), i64.const(8))),
       i32.const((at.TLB_ENTRIES - 1) * at.TLB_ENTRY_BYTES),
     );
+    const own = aligned ? undefined : this.own();
+    // Where an access may be the VMM's own, a block lies around what follows.
+    const around = own === undefined ? 0 : 1;
+    const missed = aligned
+      ? // Misalignment is judged before translation, which would leave its trace in the set of translations.
+        this.leave(
+          wasm.select(
+            i32.const(at.EXIT_EVALUATE),
+            i32.const(miss),
+            i32.and(i32.wrapI64(get(l.address)), i32.const(size - 1)),
+          ),
+          1,
+        )
+      : this.tolerant
+        ? when(i32.eqz(i32.and(i64.eq(i64.load(get(l.entry)), page), within)), this.leave(i32.const(miss), 2 + around))
+        : this.leave(i32.const(miss), 1 + around);
+    const ownPage = i32.load(i32.const(0), at.OWN_PAGE);
+    const toOwn =
+      own === undefined
+        ? []
+        : when(i32.and(own, i32.ne(ownPage, i32.const(0))), [
+            set(l.host, i32.add(i32.wrapI64(get(l.address)), ownPage)),
+            wasm.br(2),
+          ]);
+    const code: Code = [
+      // One comparison checks page and alignment; a miss may still be a misaligned access inside the page.
+      when(i64.ne(i64.load(get(l.entry)), i64.and(get(l.address), i64.const(-4096 | (size - 1)))), [toOwn, missed]),
+      set(l.host, i32.add(i32.wrapI64(get(l.address)), i32.load(get(l.entry), 8))),
+    ];
     this.body.push(
       set(l.address, address),
       set(l.entry, i32.add(get(tlb), index)),
-      // One comparison checks page and alignment; a miss may still be a misaligned access inside the page.
-      when(
-        i64.ne(i64.load(get(l.entry)), i64.and(get(l.address), i64.const(-4096 | (size - 1)))),
-        aligned
-          ? // Misalignment is judged before translation, which would leave its trace in the set of translations.
-            this.leave(
-              wasm.select(
-                i32.const(at.EXIT_EVALUATE),
-                i32.const(miss),
-                i32.and(i32.wrapI64(get(l.address)), i32.const(size - 1)),
-              ),
-              1,
-            )
-          : this.tolerant
-            ? when(i32.eqz(i32.and(i64.eq(i64.load(get(l.entry)), page), within)), this.leave(i32.const(miss), 2))
-            : this.leave(i32.const(miss), 1),
-      ),
-      set(l.host, i32.add(i32.wrapI64(get(l.address)), i32.load(get(l.entry), 8))),
+      own === undefined ? code : wasm.block(code),
     );
   }
   #loaded(size: number, isSigned: boolean): Code {

@@ -10,7 +10,7 @@
  * @module
  */
 import type { MachineMemory } from "./memory.ts";
-import { flagsOf, frameOf, type Leaf, leafOf, levelsOf, PAGES_IN, PTE, type Root, tableOf } from "./translations.ts";
+import { flagsOf, frameOf, type Leaf, leafOf, PAGES_IN, PTE, type Root, tableOf, topOf } from "./translations.ts";
 
 export const ACCESS = { load: 0, store: 1, fetch: 2 } as const;
 export type Access = (typeof ACCESS)[keyof typeof ACCESS];
@@ -81,7 +81,7 @@ export function walk(
   readable: (physical: number) => boolean,
 ): Leaf {
   let table = tableOf(root);
-  for (let level = levelsOf(root) - 1; level >= 0; level--) {
+  for (let level = topOf(root); level >= 0; level--) {
     // A shift sees the low 32 bits, which hold all of the index below level 3.
     const index = level === 3 ? Math.floor(page / 2 ** 27) : (page >>> (9 * level)) & 511;
     const physical = table * 4096 + index * 8;

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { CSRS, csrsOf } from "../isa/csr.ts";
+import { CSRS, csrsOf, REGIONS } from "../isa/csr.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS } from "../isa/instructions.ts";
 import type { Profile } from "../isa/profile.ts";
@@ -18,7 +18,7 @@ import * as at from "./layout.ts";
 import { PLAIN_CSRS } from "./lower-csr.ts";
 import type { MachineMemory } from "./memory.ts";
 import type { Position } from "./position.ts";
-import { type Root, SV48 } from "./translations.ts";
+import { NO_REGIONS, type Regions, type Root, SV48 } from "./translations.ts";
 
 export const USER = 0;
 export const SUPERVISOR = 1;
@@ -27,7 +27,7 @@ export const MACHINE = 3;
 /** CSR numbers that have effects of their own here. */
 const N = {
   fflags: 0x001, frm: 0x002, fcsr: 0x003, sstatus: 0x100, sie: 0x104, stvec: 0x105, scounteren: 0x106, senvcfg: 0x10a, sepc: 0x141, scause: 0x142, stval: 0x143,
-  sip: 0x144, stimecmp: 0x14d, satp: 0x180, mstatus: 0x300, medeleg: 0x302, mideleg: 0x303, mie: 0x304, mtvec: 0x305, mcounteren: 0x306, menvcfg: 0x30a, mepc: 0x341, mcause: 0x342,
+  sip: 0x144, stimecmp: 0x14d, satp: 0x180, sregion0: 0x5c0, mstatus: 0x300, medeleg: 0x302, mideleg: 0x303, mie: 0x304, mtvec: 0x305, mcounteren: 0x306, menvcfg: 0x30a, mepc: 0x341, mcause: 0x342,
   mtval: 0x343, mip: 0x344, pmpcfg0: 0x3a0, pmpcfg2: 0x3a2, pmpaddr0: 0x3b0, mcycle: 0xb00, minstret: 0xb02, cycle: 0xc00, time: 0xc01, instret: 0xc02,
 } as const; // biome-ignore format: a table
 export const CSR = N;
@@ -63,6 +63,8 @@ const PRIORITY = [11, 3, 7, 9, 1, 5] as const;
 
 const EXISTS = 1;
 const READ_ONLY = 2;
+const isRegion = (number: number): boolean => number >= N.sregion0 && number < N.sregion0 + REGIONS;
+
 /** Views' masks of the register that they show. */
 const viewOf = (name: string): bigint => CSRS.find((csr) => csr.name === name)?.view?.mask ?? 0n;
 const SSTATUS_LOW = Number(viewOf("sstatus") & 0xffff_ffffn);
@@ -87,7 +89,7 @@ export class Privileged {
   /** The value that {@link read} found. */
   low = 0;
   high = 0;
-  /** Called after anything changed that translation, floating point or interrupts depend on. */
+  /** Called after anything changed that translation or floating point depends on. */
   onChange: () => void = () => {};
   /** Called after a PMP register changed. */
   onProtection: () => void = () => {};
@@ -113,6 +115,7 @@ export class Privileged {
   readonly #memory: MachineMemory;
   readonly #position: Position;
   readonly #stepsPerTick: number;
+  #regions: Regions = NO_REGIONS;
 
   constructor(options: { memory: MachineMemory; position: Position; profile: Profile }) {
     this.#memory = options.memory;
@@ -160,6 +163,17 @@ export class Privileged {
     const low = this.#words[2 * N.satp]!;
     // Most tables lie below 2^44 bytes, and whole numbers are quicker.
     return mode === 8 && (high & 0xfff) === 0 ? low : (mode === 9 ? SV48 : 0) + (high & 0xfff) * 2 ** 32 + low;
+  }
+  /** The tables of the regions; another array after each write to one of their registers. */
+  get regions(): Regions {
+    return this.#regions;
+  }
+  #readRegions(): void {
+    const tables = Array.from({ length: REGIONS }, (_, n) => {
+      const at = 2 * (N.sregion0 + n);
+      return this.#words[at + 1]! * 2 ** 32 + this.#words[at]!;
+    });
+    this.#regions = tables.some((table) => table !== 0) ? tables : NO_REGIONS;
   }
   /** Whether the machine sets A and D in page-table entries (menvcfg.ADUE). */
   get updates(): boolean {
@@ -233,7 +247,9 @@ export class Privileged {
     // "…when the TM bit in mcounteren is clear", or STCE, an access from below M-mode is illegal ("Sstc Extension").
     if (number === N.stimecmp && this.mode !== MACHINE)
       return this.#compares && (this.#words[2 * N.mcounteren]! & 2) !== 0;
-    if (number === N.satp && this.mode === SUPERVISOR) return (this.#words[2 * N.mstatus]! & TVM) === 0;
+    // TVM is there to virtualize translation, so it takes in what is not the manual's.
+    if ((number === N.satp || isRegion(number)) && this.mode === SUPERVISOR)
+      return (this.#words[2 * N.mstatus]! & TVM) === 0;
     return true;
   }
 
@@ -310,11 +326,13 @@ export class Privileged {
       case N.sstatus:
       case N.mstatus: {
         const mask = this.#maskLow[number]!;
-        let next = (this.#status() & ~mask) | (low & mask);
+        const previous = this.#status();
+        let next = (previous & ~mask) | (low & mask);
         // MPP holds modes that exist; 2 does not, and leaves it as it was.
         if ((next & MPP) >>> MPP_SHIFT === 2) next = (next & ~MPP) | (words[2 * N.mstatus]! & MPP);
         words[2 * N.mstatus] = next;
-        this.onChange();
+        // Kernels write it mostly for interrupts, which change nothing that instructions run under.
+        if (((previous ^ next) & ~(SIE | MIE | SPIE | MPIE | SPP)) !== 0) this.onChange();
         return;
       }
       case N.sie: {
@@ -369,7 +387,10 @@ export class Privileged {
     if (number >= N.pmpaddr0 && number < N.pmpaddr0 + 16 && this.#locked(number - N.pmpaddr0)) return;
     this.#store(number, low, high);
     if (number >= N.pmpaddr0 && number < N.pmpaddr0 + 16) this.onProtection();
-    else if (number === N.satp || number === N.mie || number === N.mideleg) this.onChange();
+    else if (isRegion(number)) {
+      this.#readRegions();
+      this.onChange();
+    } else if (number === N.satp || number === N.mie || number === N.mideleg) this.onChange();
   }
   /** Writes the bits that can be written. */
   #store(number: number, low: number, high: number): void {
@@ -552,6 +573,7 @@ export class Privileged {
     this.lines = state[1]!;
     for (const [i, number] of this.#state.entries()) this.#set(number, state[2 + 2 * i]!, state[3 + 2 * i]!);
     this.#software = this.#compares ? ~STIP : -1;
+    this.#readRegions();
     this.#noteReady();
     this.onChange();
     this.onProtection();

@@ -14,6 +14,8 @@ export interface RegionInstruction {
   /** Offset in the page, in bytes. */
   readonly offset: number;
   readonly decoded: Decoded;
+  /** Whether it is the VMM's own, and may reach the VMM's page. */
+  readonly own: boolean;
 }
 
 /** Instructions with one way in and no branch but at the end. */
@@ -53,6 +55,7 @@ export function targetOf({ offset, decoded }: RegionInstruction): number | undef
  *
  * @param physical Address of the page. @param entry Offset of its first instruction.
  * @param taken Whether another region can be entered at an offset: this one then ends there.
+ * @param owns Whether the VMM's own code stands at an offset.
  * @returns undefined where there is nothing to compile.
  */
 export function findRegion(
@@ -61,6 +64,7 @@ export function findRegion(
   physical: number,
   entry: number,
   taken: (offset: number) => boolean,
+  owns: (offset: number) => boolean,
 ): Region | undefined {
   const found = new Map<number, RegionInstruction>();
   const leaders = new Set<number>([entry]);
@@ -74,7 +78,7 @@ export function findRegion(
       if (wide && offset === 4094) break;
       const decoded = decodeAt(low, wide ? bytes[offset + 2]! | (bytes[offset + 3]! << 8) : 0);
       if (decoded === undefined || !compilable(decoded)) break;
-      const instruction = { offset, decoded };
+      const instruction = { offset, decoded, own: decoded.rs1 === 0 && owns(offset) };
       found.set(offset, instruction);
       const { effects } = decoded.instruction;
       const target = targetOf(instruction);

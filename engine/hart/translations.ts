@@ -25,12 +25,37 @@ export const flagsOf = (leaf: Leaf): number => leaf & 0xff;
 export type Root = number;
 /** Frame numbers have 44 bits. */
 export const SV48 = 2 ** 44;
+/**
+ * Added to the frame number of a region's table: leaves that are found through it are known by that table, whatever satp is, as those of a real
+ * region are by its identifier. Page numbers stay those of the whole address, which say the region too.
+ */
+const REGION = 2 ** 45;
 /** 4-KiB pages in a page of each level. */
 export const PAGES_IN: readonly number[] = [1, 2 ** 9, 2 ** 18, 2 ** 27];
 /** Levels of the table: 3 under Sv39, 4 under Sv48. */
-export const levelsOf = (root: Root): 3 | 4 => (root < SV48 ? 3 : 4);
+export const levelsOf = (root: Root): 3 | 4 => (root < SV48 || root >= REGION ? 3 : 4);
+/** The level of the root table's entries: a region's table stands in the place of one that the root points to. */
+export const topOf = (root: Root): number => (root < SV48 ? 2 : root < REGION ? 3 : 1);
 /** Frame number of the root table. */
-export const tableOf = (root: Root): number => (root < SV48 ? root : root - SV48);
+export const tableOf = (root: Root): number => (root < SV48 ? root : root < REGION ? root - SV48 : root - REGION);
+
+/** Frame numbers of the regions' tables, 0 for none; none at all where every register is 0. An array is never changed, only replaced. */
+export type Regions = readonly number[];
+export const NO_REGIONS: Regions = [];
+/** Pages of a region: 1 GiB. */
+const REGION_PAGES = 2 ** 18;
+
+/**
+ * By what a page is translated.
+ *
+ * @param root Not Bare. @param page Virtual page number.
+ * @returns The root that stands for the page's region, where that has a table of its own; else the root itself. Only Sv39 has regions.
+ */
+export function spaceOf(root: Root, page: number, regions: Regions): Root {
+  if (regions.length === 0 || root >= SV48) return root;
+  const table = regions[Math.floor(page / REGION_PAGES)] ?? 0;
+  return table === 0 ? root : REGION + table;
+}
 
 /** Whether an address is one of the root's space: all bits above its highest equal that one. */
 export function canonical(root: Root, high: number): boolean {
@@ -80,6 +105,8 @@ export class Translations {
   level = 0;
   /** Called when leaves were dropped without the guest asking, so that caches of the set follow. */
   onDrop: () => void = () => {};
+  /** Told of each leaf that was put in. */
+  onInsert: ((root: Root, page: number) => void) | undefined;
 
   /** @param cap The most leaves that the set holds; the whole set is dropped before one more is put in. */
   constructor(cap: number) {
@@ -88,6 +115,10 @@ export class Translations {
 
   get count(): number {
     return this.#count;
+  }
+  /** How many more leaves it holds before the whole set is dropped. */
+  get room(): number {
+    return this.#cap - this.#count;
   }
 
   /** @returns The slot that holds the key, with a leaf or without, or the free one where it would go. */
@@ -137,6 +168,7 @@ export class Translations {
     this.#counts[level]!++;
     if (root !== this.#space) this.#noteSpace(root);
     if (dropped > 0) this.onDrop();
+    this.onInsert?.(root, page);
   }
 
   /** @returns The slot that holds the key from now on. */

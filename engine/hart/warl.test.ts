@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { csrsOf } from "../isa/csr.ts";
-import { extended, type Profile, strict, sv48, svadu } from "../isa/profile.ts";
+import { extended, type Profile, regions, strict, sv48, svadu } from "../isa/profile.ts";
 import { MachineMemory } from "./memory.ts";
 import { Position } from "./position.ts";
 import { MACHINE, Privileged } from "./privileged.ts";
@@ -144,6 +144,11 @@ describe("every bit of every CSR", () => {
 
   test("does so with Sv48, where satp takes mode 9 too", () => {
     expect(faults(sv48, (name) => (name === "satp" ? satp([0n, 8n, 9n]) : ruleOf(name)))).toEqual([]);
+  });
+
+  test("does so with region registers, which hold a frame number", () => {
+    const region = (name: string) => (/^sregion[0-4]$/.test(name) ? bits(2n ** 44n - 1n) : ruleOf(name));
+    expect(faults(regions, region)).toEqual([]);
   });
 
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CSRS, csrByName, csrByNumber, csrsOf, STATUS } from "./csr.ts";
-import { extended, strict, svadu } from "./profile.ts";
+import { CSRS, csrByName, csrByNumber, csrsOf, REGIONS, STATUS } from "./csr.ts";
+import { extended, regions, strict, svadu } from "./profile.ts";
 
 describe("the CSRs", () => {
   test("have a number and a name each, and are found by both", () => {
@@ -84,8 +84,16 @@ describe("the CSRs", () => {
   test("exist, and can be written, as the extensions have it", () => {
     const found = (extensions: readonly string[], name: string) => csrsOf(extensions).find((csr) => csr.name === name);
     const bare = ["i", "m", "a", "f", "d", "c"];
-    expect(csrsOf(bare).length).toBe(CSRS.length - 1);
+    expect(csrsOf(bare).length).toBe(CSRS.length - 1 - REGIONS);
     expect(found(bare, "stimecmp")).toBeUndefined();
+    expect(found(strict.extensions, "sregion0")).toBeUndefined();
+    expect(found(regions.extensions, "sregion4")).toMatchObject({
+      number: 0x5c4,
+      mode: "supervisor",
+      readOnly: false,
+      sensitivity: "control",
+      writable: 2n ** 44n - 1n,
+    });
     expect(found(strict.extensions, "stimecmp")).toMatchObject({
       number: 0x14d,
       mode: "supervisor",

@@ -3,6 +3,7 @@
  * that may access a CSR and whether it is read-only are in its number ("CSR Address Mapping Conventions"). Effects are the hart's.
  *
  * Left out, so illegal to access: debug and trigger registers, Smepmp, AIA, Smstateen, the hypervisor's, further PMP entries.
+ * Not the manual's, but numbered in its range for custom use: the region registers, on profiles that have them.
  * Source: The RISC-V Instruction Set Manual, Volume II, sections named at the rows.
  *
  * @module
@@ -101,9 +102,17 @@ const MISA = [..."ACDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(lette
 /** Direct (0) and vectored (1); a base is a multiple of 4 ("Machine Trap-Vector Base-Address (mtvec) Register"). */
 const TRAP_VECTOR: CsrOptions = { writable: ALL - 2n, legal: (value) => (value & 3n) < 2n };
 
+/**
+ * How many region registers there are: as many as Linux and Xen on Itanium change at a switch of the address space, rr0 to rr4. Each holds the
+ * frame number of a table for one GiB of the Sv39 address space, or 0 where the table in satp says all (`../hart/translations.ts`).
+ */
+export const REGIONS = 5;
+/** satp's PPN. */
+const TABLE = 2n ** 44n - 1n;
+
 /** Bare (0), Sv39 (8), and Sv48 (9) where a profile has it; ASIDLEN is 0 ("Supervisor Address Translation and Protection (satp) Register"). */
 const SATP: CsrOptions = {
-  writable: (15n << 60n) | (2n ** 44n - 1n),
+  writable: (15n << 60n) | TABLE,
   legal: (value) => [0n, 8n, 9n].includes(value >> 60n),
 };
 
@@ -146,6 +155,9 @@ const ROWS: readonly CsrRow[] = [
   // "Sstc Extension". It is reset to what never comes, so that enabling it raises nothing.
   [0x14d, "stimecmp",   "control",   { writable: ALL, reset: ALL, extension: "sstc" }],
   [0x180, "satp",       "control",   SATP],
+
+  // Custom read/write CSRs begin at 0x5c0 ("CSR Address Mapping Conventions"): the table of each of the first regions of the address space.
+  ...Array.from({ length: REGIONS }, (_, n): CsrRow => [0x5c0 + n, `sregion${n}`, "control", { writable: TABLE, extension: "xregions" }]),
 
   // "Machine CSRs".
   [0xf11, "mvendorid",  "behaviour"],

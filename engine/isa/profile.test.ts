@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CSRS, csrByName } from "./csr.ts";
+import { csrByName, csrsOf } from "./csr.ts";
 import { decodeAt, decoderFor } from "./decode.ts";
 import { findInstruction, INSTRUCTIONS } from "./instructions.ts";
 import {
@@ -11,6 +11,7 @@ import {
   leakyX86,
   PROFILES,
   profileByName,
+  regions,
   strict,
   sv48,
   svadu,
@@ -39,6 +40,7 @@ describe("the presets", () => {
       "sv48",
       "extended",
       "svadu",
+      "regions",
       "leaky-x86",
       "leaky-silent",
       "leaky-min",
@@ -53,13 +55,17 @@ describe("the presets", () => {
       "rv64imafdc_zicbom_zicboz_zicntr_zicsr_zifencei_zihpm_zawrs_zba_zbb_zbs_sstc_svade",
     );
     expect(extended.satpModes).toEqual(["sv39", "sv48"]);
+    expect({ ...regions, name: "strict", extensions: strict.extensions }).toEqual(strict);
+    expect(isaString(regions)).toBe(`${isaString(strict)}_xregions`);
     expect(svadu.extensions).toEqual([...extended.extensions.filter((name) => name !== "svade"), "svadu"]);
   });
 
   test("that leak differ from strict in their holes alone", () => {
     for (const profile of [leakyX86, leakySilent, leakyMin])
       expect({ ...profile, name: "strict", leaks: strict.leaks }).toEqual(strict);
-    const supervisor = CSRS.filter(({ mode }) => mode === "supervisor").map(({ name }) => name);
+    const supervisor = csrsOf(strict.extensions)
+      .filter(({ mode }) => mode === "supervisor")
+      .map(({ name }) => name);
     expect(leakNames(leakySilent)).toEqual([...supervisor, "sfence.vma", "wfi"]);
     expect(leakNames(leakyX86)).toEqual(supervisor.filter((name) => name !== "stimecmp"));
     expect(leakNames(leakyMin)).toEqual(["sfence.vma"]);

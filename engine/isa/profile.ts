@@ -30,7 +30,8 @@ export interface Profile {
   /**
    * In the order of an ISA string ("ISA Extension Naming Conventions"). `i`, `m`, `a`, `f`, `d`, `c`, `zicntr`, `zicsr` and `zifencei` are on every
    * machine; `zba`, `zbb`, `zbs`, `zicbom`, `zicboz`, `zawrs`, `sstc` and `svadu` decide what instructions and CSR fields there are. `svade` says
-   * that page tables are the guest's alone to write, unless it asks for more by menvcfg.ADUE.
+   * that page tables are the guest's alone to write, unless it asks for more by menvcfg.ADUE. `xregions` is not the manual's: five registers
+   * that take part in translation, as Itanium's region registers do.
    */
   readonly extensions: readonly string[];
   /** The modes that satp takes besides Bare. Guests that probe choose the largest, and pay for its longer walks. */
@@ -83,6 +84,9 @@ export const extended: Profile = { ...sv48, name: "extended", extensions: [...BA
 
 /** As extended, but the machine sets the A and D bits of page-table entries (Svadu). */
 export const svadu: Profile = { ...extended, name: "svadu", extensions: [...BASE, ...EXTENDED, "svadu"] };
+
+/** As strict, with five region registers, so that a change of the address space takes as many writes as on Itanium. */
+export const regions: Profile = { ...strict, name: "regions", extensions: [...strict.extensions, "xregions"] };
 
 const ALL = 2n ** 64n - 1n;
 /** A read does not trap and gives what is really there; a write traps. */
@@ -148,7 +152,7 @@ export const leakySilent: Profile = {
 export const leakyMin: Profile = { ...strict, name: "leaky-min", leaks: { csrs: {}, nops: ["sfence.vma"] } };
 
 /** All presets. */
-export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu, leakyX86, leakySilent, leakyMin];
+export const PROFILES: readonly Profile[] = [strict, sv48, extended, svadu, regions, leakyX86, leakySilent, leakyMin];
 
 /** @returns Names of the sensitive CSRs and instructions that do not trap in U-mode. */
 export function leakNames({ leaks }: Profile): readonly string[] {

@@ -25,7 +25,6 @@ interface SiteRow {
   readonly form: string;
 }
 
-// SIE has a byte of its own, so reading sstatus puts two fields together, which takes a register more than the instruction has.
 // biome-ignore format: one line a class
 export const SITE_CLASSES = {
   "csr-read":          { number: 1,  bytes: 4,  form: "ld rd, CSR(x0)" },
@@ -39,8 +38,9 @@ export const SITE_CLASSES = {
   "control-write":     { number: 5,  bytes: 4,  form: "exit" },
   "control-swap":      { number: 6,  bytes: 4,  form: "exit" },
   "status-read":       { number: 7,  bytes: 4,  form: "jal x0, stub" },
-  "status-clear":      { number: 8,  bytes: 4,  form: "sb x0, SIE(x0)" },
-  "status-clear-read": { number: 9,  bytes: 4,  form: "jal x0, stub" },
+  "status-clear":      { number: 8,  bytes: 4,  form: "sd x0, SIE(x0)" },
+  // sstatus stands there twice, as it is while interrupts are open, and while they are closed.
+  "status-clear-read": { number: 9,  bytes: 16, form: "ld rd, SIE(x0); bnez rd, 8; ld rd, CSR(x0); sd x0, SIE(x0)" },
   // Opening interrupts looks for one that is pending, which takes a register.
   "status-set":        { number: 10, bytes: 4,  form: "jal x0, stub" },
   "status-swap":       { number: 11, bytes: 4,  form: "jal x0, stub" },

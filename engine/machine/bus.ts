@@ -9,7 +9,8 @@ import type { Position } from "../hart/position.ts";
 import type { MemorySize } from "../isa/emit.ts";
 import { BusError, type Device } from "./device.ts";
 
-interface Window {
+/** Where a device answers: the first address, and the first behind the last. */
+export interface Window {
   readonly from: number;
   readonly to: number;
   readonly device: Device;
@@ -21,6 +22,8 @@ export class Bus implements PhysicalBus {
   readonly #position: Position;
   /** How accesses are carried out, where that is to be logged; empty on the bare machine. */
   path = "";
+  /** Names of devices that the guest reaches by itself. */
+  readonly native = new Set<string>();
 
   constructor(log: Log, position: Position) {
     this.#log = log;
@@ -37,6 +40,15 @@ export class Bus implements PhysicalBus {
       );
     }
     this.#windows.push(window);
+  }
+
+  /** The devices whose windows meet a range, with where theirs begin and end. */
+  within(from: number, to: number): readonly Window[] {
+    return this.#windows.filter((window) => window.from < to && from < window.to);
+  }
+  /** A device's window, by its name. */
+  windowOf(name: string): Window | undefined {
+    return this.#windows.find(({ device }) => device.name === name);
   }
 
   get devices(): readonly Device[] {
@@ -84,7 +96,8 @@ export class Bus implements PhysicalBus {
   }
 
   #logPath(device: Device): void {
-    if (this.path !== "")
-      this.#log.append("device.path", this.#position.step, { device: device.name, path: this.path });
+    if (this.path === "") return;
+    const path = this.native.has(device.name) ? "native" : this.path;
+    this.#log.append("device.path", this.#position.step, { device: device.name, path });
   }
 }

@@ -6,6 +6,7 @@
 import type { Log } from "../event/log.ts";
 import { KIND_NUMBER } from "../event/record.ts";
 import { CAUSE } from "../hart/evaluate.ts";
+import { settle } from "../hart/pads.ts";
 import { USER } from "../hart/privileged.ts";
 import type { Digest } from "./digest.ts";
 import { Digester } from "./digest.ts";
@@ -86,7 +87,7 @@ export class Machine {
   }
   /** The bytes on the disk now; undefined where there is none. */
   get disk(): Uint8Array | undefined {
-    const { disk } = this.#platform;
+    const disk = this.#platform.disk?.contents;
     return disk?.read(0, disk.size);
   }
   /** Tells an observer of every system call of the guest's user code, and of every return to it. Nothing of the run changes. */
@@ -220,7 +221,7 @@ export class Machine {
   /** No boundary lies before a pad (T3). */
   #settle(): void {
     const { hart, guest } = this.#platform;
-    hart.settle(this.#execution.translations, guest.mode, guest.root);
+    settle(hart, this.#execution.translations, guest);
   }
 
   /** Digests all that the guest can see (T18). */

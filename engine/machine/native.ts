@@ -58,6 +58,7 @@ export class Native implements Execution {
   #apply(): void {
     this.#changed = false;
     const { guest, hart } = this.#platform;
+    hart.regions = guest.regions;
     const status = guest.status;
     const { mode, dataMode, root } = guest;
     const key =

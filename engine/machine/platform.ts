@@ -32,6 +32,14 @@ export interface ConsoleDevice {
   take(most: number): Uint8Array;
 }
 
+/** What is on a disk, whoever moves it. */
+export interface DiskContents {
+  /** Bytes, a multiple of 512. */
+  readonly size: number;
+  read(offset: number, length: number): Uint8Array;
+  write(offset: number, bytes: Uint8Array): void;
+}
+
 /** Bit of the supervisor timer interrupt in mip, and of the supervisor software interrupt. */
 const STI = 5;
 const SSI = 1;
@@ -52,8 +60,8 @@ export class Platform {
   readonly machineMode: boolean;
   end: End | undefined;
   console!: ConsoleDevice;
-  /** The contents of the disk, if there is one. */
-  disk: { readonly size: number; read(offset: number, length: number): Uint8Array } | undefined;
+  /** The disk, if there is one: what is on it, and the name of the device that it is in. */
+  disk: { readonly contents: DiskContents; readonly device: string } | undefined;
   /** Told of each piece of console output. */
   onOutput: (bytes: Uint8Array) => void = () => {};
   /** How a fence that firmware was asked for is carried out. */

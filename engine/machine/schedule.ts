@@ -16,6 +16,8 @@ export class Schedule {
   readonly #position: Position;
   readonly #deadlines: number[] = [];
   readonly #actions: (() => void)[] = [];
+  /** Owners that the guest's machine does not have. */
+  readonly #others = new Set<number>();
   /** The earliest deadline, or infinity. */
   next = Number.POSITIVE_INFINITY;
 
@@ -40,6 +42,12 @@ export class Schedule {
     };
   }
 
+  /** A clock for a VMM's own: its deadline is neither saved nor digested here, and no restore leaves one. */
+  ownClock(action: () => void): Clock {
+    this.#others.add(this.#actions.length);
+    return this.clock(action);
+  }
+
   #refresh(): void {
     this.next = Math.min(...this.#deadlines);
   }
@@ -62,16 +70,19 @@ export class Schedule {
 
   /** Deadlines by owner; infinity where there is none. */
   save(): Float64Array {
-    return Float64Array.from(this.#deadlines);
+    return Float64Array.from(this.#deadlines.filter((_, owner) => !this.#others.has(owner)));
   }
   /** @throws {RangeError} If the deadlines are those of a machine with other owners. */
   load(deadlines: Float64Array): void {
-    if (deadlines.length !== this.#deadlines.length) {
+    const owners = this.#deadlines.length - this.#others.size;
+    if (deadlines.length !== owners) {
       throw new RangeError(
-        `Cannot load deadlines as this machine has ${this.#deadlines.length} owners of one: the state has ${deadlines.length}`,
+        `Cannot load deadlines as this machine has ${owners} owners of one: the state has ${deadlines.length}`,
       );
     }
-    this.#deadlines.splice(0, deadlines.length, ...deadlines);
+    let next = 0;
+    for (const owner of this.#deadlines.keys())
+      this.#deadlines[owner] = this.#others.has(owner) ? Number.POSITIVE_INFINITY : deadlines[next++]!;
     this.#refresh();
   }
 }

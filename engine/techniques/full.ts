@@ -12,6 +12,7 @@ export const full: Technique = {
   name: "full",
   port: "bare",
   requires: ["all-sensitive-trap"],
+  machineMode: true,
   on: {
     "privileged-instruction": (_, { vcpu }) => {
       // The guest's user code may not run it either: that trap is the guest kernel's to see.
@@ -37,6 +38,8 @@ export const full: Technique = {
     hypercall: unexpected,
     "rewritten-site": unexpected,
     "code-access": unexpected,
+    // Whatever the instruction is: the whole of it may lie where none can be fetched through a shadow.
+    "protected-access": (_, { vcpu }) => (vcpu.emulateSite() ? "after" : "reflect"),
     "table-write": unexpected,
   },
 };

@@ -17,6 +17,7 @@ export const pre: Technique = {
   ...full,
   name: "pre",
   port: "pre",
+  machineMode: false,
   prepare: (mechanisms) => mechanisms.patchAnnotatedCode(),
   on: {
     ...full.on!,

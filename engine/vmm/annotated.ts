@@ -91,6 +91,12 @@ export class AnnotatedCode implements CodeSource {
     const sites = this.#copies.get(Math.floor(physical / PAGE_BYTES))?.sites ?? [];
     return sites.some((site) => site.offset <= offset && offset < site.offset + site.bytes);
   }
+  /** Whether a guest-physical address is that of a word behind the first of a form in place. */
+  isInside(physical: number): boolean {
+    const offset = physical % PAGE_BYTES;
+    const sites = this.#copies.get(Math.floor(physical / PAGE_BYTES))?.sites ?? [];
+    return sites.some((site) => site.stub < 0 && site.offset < offset && offset < site.offset + 4 * site.words);
+  }
   siteOf(frame: number, offset: number): number {
     for (const { offset: site, stub, words } of this.#copies.get(frame)?.sites ?? [])
       if (stub >= 0 && stub <= offset && offset < stub + 4 * words) return frame * PAGE_BYTES + site;
@@ -124,6 +130,7 @@ export class AnnotatedCode implements CodeSource {
         // The last word in place carries the weight (T4).
         for (let i = 0; i < words - 1; i++) this.#decoded.weigh(copy.frame * PAGE_BYTES + offset + 4 * i, 0);
         if (words > 1) this.#decoded.weigh(copy.frame * PAGE_BYTES + offset + 4 * (words - 1), 1);
+        for (let i = 0; i < words; i++) this.#decoded.own(copy.frame * PAGE_BYTES + offset + 4 * i, true);
         copy.sites.push({ offset, bytes: length, stub: -1, words });
         continue;
       }
@@ -164,7 +171,12 @@ export class AnnotatedCode implements CodeSource {
     if (stub >= 0) {
       this.#decoded.weigh(copy.stubs * PAGE_BYTES + stub + 4 * (words - 1), undefined);
       this.#decoded.weigh(copy.frame * PAGE_BYTES + offset, undefined);
-    } else for (let i = 0; i < words; i++) this.#decoded.weigh(copy.frame * PAGE_BYTES + offset + 4 * i, undefined);
+      return;
+    }
+    for (let i = 0; i < words; i++) {
+      this.#decoded.weigh(copy.frame * PAGE_BYTES + offset + 4 * i, undefined);
+      this.#decoded.own(copy.frame * PAGE_BYTES + offset + 4 * i, false);
+    }
   }
 
   written(physical: number, length: number): Rewriting | undefined {

@@ -4,20 +4,22 @@
  * Inline, there are up to three copies of a frame. Under Bare translation, where nothing of the VMM's can be mapped, all of its sites trap. Else they
  * work on the state page, and where the guest leaves the addresses of the page's stubs unmapped (T17), in stubs too.
  *
- * Left out: giving stubs up when the guest maps their addresses later. It then runs them where it fetches from there before its next fence.
+ * A guest may map the address of stubs later: the tables that leave it unmapped may not be written while there are stubs (`stub-room.ts`), and the
+ * copy goes before the entry can be used.
  *
  * @module
  */
 import { PAGE_BYTES } from "../hart/memory.ts";
 import { ACCESS, type Access, permits, type Walk, walk } from "../hart/paging.ts";
 import { SUPERVISOR, USER } from "../hart/privileged.ts";
-import { canonical, PTE, pageOf } from "../hart/translations.ts";
+import { canonical, PTE, pageOf, spaceOf } from "../hart/translations.ts";
 import type { Platform } from "../machine/platform.ts";
 import { AnnotatedCode } from "./annotated.ts";
 import type { VmmFrames } from "./frames.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import { type CodeSource, Rewriter, type Rewriting } from "./rewriter.ts";
 import type { ShadowTables } from "./shadow.ts";
+import { StubRoom } from "./stub-room.ts";
 import { STUB_PAGES } from "./stubs.ts";
 import type { Work } from "./vcpu.ts";
 import { Wedge } from "./wedge.ts";
@@ -47,6 +49,8 @@ export class CodeCopies {
   readonly #stubbed: CodeSource | undefined;
   readonly #annotated: AnnotatedCode | undefined;
   readonly #all: readonly CodeSource[];
+  /** Where the guest leaves room for stubs. */
+  readonly #room: StubRoom;
 
   constructor(parts: CodeCopiesParts) {
     this.#parts = parts;
@@ -65,7 +69,14 @@ export class CodeCopies {
       this.#stubbed = this.#annotated;
     }
     this.#all = [...new Set([this.#trapping, this.#inPlace, this.#stubbed])].filter((source) => source !== undefined);
+    this.#room = new StubRoom(memory, {
+      mapped: (frame) => this.#drop(frame, this.#stubbed!),
+      guarded: (table) => {
+        if (shadow.dropFrame(table) > 0) hart.fence();
+      },
+    });
     hart.decoded.onWritten = (physical, length) => {
+      this.#room.written(physical, length);
       for (const one of this.#all) this.#note(one.written(physical, length));
     };
   }
@@ -97,10 +108,12 @@ export class CodeCopies {
   /** Forgets all copies. No shadow may show any of them. */
   clear(): void {
     for (const rewriter of this.#all) rewriter.clear();
+    this.#room.clear();
   }
 
   /** Whether an access must be carried out in place of a fill: the page runs as a copy, or may not be written while there is one. */
   serves(frame: number, access: Access): boolean {
+    if (access === ACCESS.store && this.#room.guards(frame)) return true;
     if (access === ACCESS.fetch || !this.#has(frame)) return false;
     if (access === ACCESS.store) return true;
     const { platform, memory } = this.#parts;
@@ -109,15 +122,19 @@ export class CodeCopies {
   /** Says that an access was carried out: a page that is written again and again is data, and its copies go. */
   served(frame: number, access: Access): void {
     if (access !== ACCESS.store) return;
-    for (const rewriter of this.#all) {
-      if (!rewriter.stored(frame)) continue;
-      const { shadow, platform } = this.#parts;
-      shadow.dropFrame(rewriter.copyOf(frame));
-      const stubs = rewriter.stubsOf(frame);
-      if (stubs >= 0) shadow.dropFrame(stubs);
-      rewriter.drop(frame);
-      platform.hart.fence();
-    }
+    this.#room.stored(frame);
+    for (const source of this.#all) if (source.stored(frame)) this.#drop(frame, source);
+  }
+  /** Drops a copy: whoever runs it, or its stubs, comes by here again. */
+  #drop(frame: number, source: CodeSource): void {
+    const copy = source.copyOf(frame);
+    if (copy < 0) return;
+    const { shadow, platform } = this.#parts;
+    shadow.dropFrame(copy);
+    const stubs = source.stubsOf(frame);
+    if (stubs >= 0) shadow.dropFrame(stubs);
+    source.drop(frame);
+    platform.hart.fence();
   }
 
   /**
@@ -126,12 +143,20 @@ export class CodeCopies {
    * @param low @param high The virtual address.
    */
   shown(frame: number, access: Access, low: number, high: number): readonly [frame: number, most: number] {
-    const writable = this.#has(frame) ? 0 : PTE.W;
+    const writable = this.#has(frame) || this.#room.guards(frame) ? 0 : PTE.W;
     if (this.#parts.platform.guest.mode === USER) return [frame, PTE.R | PTE.X | writable];
     if (access !== ACCESS.fetch) return [frame, PTE.R | writable];
     const source = this.#at(low, high);
     if (source === undefined) return [frame, PTE.R | PTE.X | writable];
+    // Stubs that were made for another address of the page may have no room at this one.
+    if (source === this.#annotated && source.stubsOf(frame) >= 0 && this.#mapped(low, high, -UP))
+      this.#drop(frame, source);
     if (source.copyOf(frame) < 0) this.#make(frame, source, low, high);
+    if (source === this.#stubbed && this.#parts.form !== "trap") {
+      const { root, regions } = this.#parts.platform.guest;
+      const page = pageOf(root, ...moved(low, high, -UP));
+      this.#room.add(frame, spaceOf(root, page, regions), page);
+    }
     return [source.copyOf(frame), PTE.X];
   }
   #make(frame: number, source: CodeSource, low: number, high: number): void {
@@ -153,13 +178,14 @@ export class CodeCopies {
 
   /** Whether the guest has something of its own at an address, moved by a distance. Looking leaves no trace in its translations. */
   #mapped(low: number, high: number, distance: number): boolean {
-    const { root } = this.#parts.platform.guest;
+    const { root, regions } = this.#parts.platform.guest;
     if (root < 0) return true;
     const [movedLow, movedHigh] = moved(low, high, distance);
     if (!canonical(root, movedHigh)) return true;
     const { memory } = this.#parts.platform;
     const out: Walk = { steps: 0, level: 0, entry: 0 };
-    return walk(memory, root, pageOf(root, movedLow, movedHigh), out, (at) => memory.guestHolds(at, 8)) >= 0;
+    const page = pageOf(root, movedLow, movedHigh);
+    return walk(memory, spaceOf(root, page, regions), page, out, (at) => memory.guestHolds(at, 8)) >= 0;
   }
 
   /** The guest's frame whose stubs lie at an address, or -1 where none do. Looking reads only translations that the guest has used. */
@@ -169,7 +195,7 @@ export class CodeCopies {
     const { root, mode } = platform.guest;
     if (mode !== SUPERVISOR || root < 0) return -1;
     const [upLow, upHigh] = moved(low, high, UP);
-    if (!canonical(root, upHigh) || memory.translations.lookup(root, pageOf(root, upLow, upHigh)) < 0) return -1;
+    if (!memory.holds(upLow, upHigh)) return -1;
     const physical = memory.translate(upLow, upHigh, ACCESS.fetch);
     const frame = physical < 0 ? -1 : Math.floor(physical / PAGE_BYTES);
     return frame >= 0 && this.#stubbed.stubsOf(frame) >= 0 && !this.#mapped(low, high, 0) ? frame : -1;
@@ -178,6 +204,16 @@ export class CodeCopies {
   stubsAt(low: number, high: number): number {
     const frame = this.#servedBy(low, high);
     return frame < 0 ? -1 : this.#stubbed!.stubsOf(frame);
+  }
+  /** Whether an address is inside what stands in for a guest's instruction: in a stub, or behind the first word of a form in place (T9). */
+  insideSite(low: number, high: number): boolean {
+    if (this.#servedBy(low, high) >= 0) return true;
+    const { platform, memory } = this.#parts;
+    const { root, mode } = platform.guest;
+    if (this.#annotated === undefined || mode !== SUPERVISOR || root < 0) return false;
+    if (!memory.holds(low, high)) return false;
+    const physical = memory.translate(low, high, ACCESS.fetch);
+    return physical >= 0 && this.#annotated.isInside(physical);
   }
   /** The address of the site whose stub lies at an address, as two words; undefined where no stub lies there. */
   siteAt(low: number, high: number): readonly [low: number, high: number] | undefined {

@@ -18,7 +18,7 @@ export interface PageFaultExit {
 export interface DeviceAccessExit {
   readonly reason: "device-access";
 }
-/** An ecall; `call` is whose it is: a system call of the guest's user code, or firmware's to answer. */
+/** An ecall; `call` is whose it is: a trap of the guest's own, as its user code's and all of a guest with firmware are, or firmware's to answer. */
 export interface EnvironmentCallExit {
   readonly reason: "environment-call";
   readonly call: "system" | "firmware";
@@ -49,9 +49,16 @@ export interface CodeAccessExit {
   readonly reason: "code-access";
 }
 
-/** A store reached a page table that the guest has said is one: it is to be carried out, and what was read there is looked up again. */
+/** An access that no shadow entry can stand for, as PMP permits it with a part of the page only, or MPRV makes it in another mode's view. */
+export interface ProtectedAccessExit {
+  readonly reason: "protected-access";
+}
+
+/** A store reached a page table that the guest has said is one, or that the VMM traces: it is to be carried out, and what was read there is looked up again. */
 export interface TableWriteExit {
   readonly reason: "table-write";
+  /** The VMM has found the page to be one for the guest to write again, itself: there is nothing to carry out. */
+  readonly released?: boolean;
 }
 
 /** Every exit. */
@@ -66,6 +73,7 @@ export type Exit =
   | HypercallExit
   | RewrittenSiteExit
   | CodeAccessExit
+  | ProtectedAccessExit
   | TableWriteExit;
 
 export type ExitReason = Exit["reason"];

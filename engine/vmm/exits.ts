@@ -20,6 +20,7 @@ const HAS_BITS: ReadonlySet<ExitReason> = new Set([
   "device-access",
   "rewritten-site",
   "code-access",
+  "protected-access",
   "table-write",
 ]);
 
@@ -70,6 +71,11 @@ export class Exits {
         `Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`,
       );
     }
+  }
+
+  /** The guest has got on, be it by what weighs nothing: then the step stays as it is (T3). */
+  progressed(): void {
+    this.#stuckAt = -1;
   }
 
   /** Logs that the guest runs again, if it was out. */

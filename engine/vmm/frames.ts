@@ -21,6 +21,10 @@ export class VmmFrames {
     this.#count = (memory.ramBytes - memory.guestBytes) / PAGE_BYTES;
   }
 
+  /** How many of them, from the first on, were ever given out. */
+  get taken(): number {
+    return this.#fresh;
+  }
   /** How many are left. */
   get free(): number {
     return this.#count - this.#fresh + this.#returned.length;

@@ -5,7 +5,7 @@
  * no other register changes. It counts as an SBI call does (T1). All addresses are guest-physical, and whatever they name is checked to lie in
  * guest RAM and read once: nothing that the guest stores meanwhile changes what was checked.
  *
- * Left out: a disk ring of its own; more than one guest, so that `yield` has nobody to yield to.
+ * Left out: more than one guest, so that `yield` has nobody to yield to.
  * Source of error numbers: RISC-V Supervisor Binary Interface Specification 2.0, chapter 3; of the extension's: its range for experiments.
  *
  * @module
@@ -14,9 +14,21 @@ import { KIND_NUMBER } from "../event/record.ts";
 import { PAGE_BYTES } from "../hart/memory.ts";
 import { CSR, FS, MXR, SIE, SUM } from "../hart/privileged.ts";
 import { PTE, SV48 } from "../hart/translations.ts";
+import { REGIONS } from "../isa/csr.ts";
 import type { Platform } from "../machine/platform.ts";
+import type { DeviceOwners } from "./device-owners.ts";
 import { GuardedTables } from "./guarded-tables.ts";
 import type { GuestMemory } from "./guest-memory.ts";
+import {
+  type Answer,
+  answer,
+  DENIED,
+  INVALID_ADDRESS,
+  INVALID_PARAM,
+  NOT_SUPPORTED,
+  SUCCESS,
+} from "./hypercall-answer.ts";
+import { HypercallDisk, MOST_REQUESTS, REQUEST_BYTES } from "./hypercall-disk.ts";
 import type { ShadowTables } from "./shadow.ts";
 import { STATE_PAGE, type StatePage } from "./state-page.ts";
 import type { VirtualCpu } from "./vcpu.ts";
@@ -43,6 +55,10 @@ export const HYPERCALLS = [
   { name: "update", arguments: ["address", "count"], doc: "writes at most 512 page-table entries, each 2 doublewords: address, value; the value is how many were written" },
   { name: "guard", arguments: ["table"], doc: "the frame at this address is a page table from now on: the kernel may only read it" },
   { name: "unguard", arguments: ["table"], doc: "the frame is no page table any longer" },
+  { name: "disk", arguments: [], doc: "makes the disk the kernel's to `submit` to; the value is its size in sectors of 512 bytes" },
+  { name: "submit", arguments: ["address", "count"], doc: "begins at most 64 disk requests, each 5 doublewords: kind, sector, address, sectors, then status, which is written at its completion; the value is how many were begun" },
+  { name: "interrupts", arguments: ["open"], doc: "closes interrupts (0) or opens them (1); the value is 1 if they were open" },
+  { name: "regions", arguments: ["address"], doc: "sets the 5 region registers to the doublewords there, all or none; on machines that have them" },
 ] as const; // biome-ignore format: a table
 
 export type HypercallName = (typeof HYPERCALLS)[number]["name"];
@@ -50,28 +66,17 @@ export const CALL = Object.fromEntries(HYPERCALLS.map(({ name }, number) => [nam
   Record<HypercallName, number>
 >;
 
-/** Errors in a0, as the SBI numbers them. */
-const SUCCESS = 0n;
-const NOT_SUPPORTED = -2n;
-const INVALID_PARAM = -3n;
-const DENIED = -4n;
-const INVALID_ADDRESS = -5n;
-
 const MOST_CALLS = 64;
 const MOST_ENTRIES = 512;
 const MOST_BYTES = 4096;
 const MOST_PAGES = 512n;
+/** The pending bit of the interrupt that tells of events. */
+const SSIP = 2;
 /** What `status` can change. */
 const STATUS_BITS = SUM | MXR | FS;
 
 /** Fields of the state page that are the kernel's alone. */
 const OWN = ["spill0", "spill1", "spill2", "spill3", "link", "next"] as const;
-
-interface Answer {
-  readonly error: bigint;
-  readonly value: bigint;
-}
-const answer = (error: bigint, value = 0n): Answer => ({ error, value });
 
 /** What calls act on. */
 export interface HypercallParts {
@@ -80,6 +85,7 @@ export interface HypercallParts {
   readonly state: StatePage;
   readonly memory: GuestMemory;
   readonly shadow: ShadowTables;
+  readonly owners: DeviceOwners;
   /** As sfence.vma does, of all or of one address. */
   fence(low?: number, high?: number): void;
   /** Logs that entries were dropped from the shadow. */
@@ -94,6 +100,7 @@ export class Hypercalls {
   #opens = false;
   /** The page tables that the kernel may only read. */
   readonly tables: GuardedTables;
+  readonly #disk: HypercallDisk;
   readonly #platform: Platform;
   readonly #host: HypercallParts;
 
@@ -103,32 +110,54 @@ export class Hypercalls {
     const tables = new GuardedTables(parts.platform.memory, parts.fence);
     parts.memory.onLeaf = (entry, root, page) => tables.note(entry, root, page);
     this.tables = tables;
+    this.#disk = new HypercallDisk({ ...parts, tables });
   }
 
-  /** What the kernel keeps in the state page that is in no CSR, then the tables that are guarded: 64 bits each. */
+  /** Forgets what the kernel has put into the VMM's keeping. */
+  reset(): void {
+    this.tables.reset();
+    this.#disk.reset();
+  }
+
+  /** The kernel takes the interrupt that tells it of events: the next event needs another. */
+  eventTaken(): void {
+    const { guest } = this.#platform;
+    guest.read(CSR.sip);
+    guest.write(CSR.sip, guest.low & ~SSIP, guest.high);
+  }
+
+  /**
+   * What the kernel keeps in the state page that is in no CSR; how many words of disk requests there are, and they; then the tables that are
+   * guarded: 64 bits each.
+   */
   save(): Uint8Array {
     const { tables } = this;
     const { state } = this.#host;
-    return new Uint8Array(
-      BigUint64Array.from([...OWN.map((name) => state.read(name)), ...tables.frames().map(BigInt)]).buffer,
-    );
+    const own = OWN.map((name) => state.read(name));
+    const disk = this.#disk.save();
+    const words = [...own, BigInt(disk.length), ...disk, ...tables.frames().map(BigInt)];
+    return new Uint8Array(BigUint64Array.from(words).buffer);
   }
   /** @throws {RangeError} If the state is not one that {@link save} gave for a machine of this size. */
   load(saved: Uint8Array): void {
     const { tables } = this;
     const { state } = this.#host;
     const words = [...new BigUint64Array(saved.slice(0, saved.length - (saved.length % 8)).buffer)];
-    const frames = words.slice(OWN.length).map(Number);
+    const diskEnd = OWN.length + 1 + Number(words[OWN.length] ?? 0n);
+    const frames = words.slice(diskEnd).map(Number);
+    const disk = words.slice(OWN.length + 1, diskEnd);
     const { memory } = this.#platform;
     if (
       saved.length % 8 !== 0 ||
-      words.length < OWN.length ||
+      words.length <= OWN.length ||
+      words.length < diskEnd ||
       !frames.every((frame) => memory.guestHolds(frame * PAGE_BYTES, PAGE_BYTES))
     ) {
       throw new RangeError(
         `Cannot load a ported guest's state as it names frames of its RAM: ${saved.length} bytes do not`,
       );
     }
+    this.#disk.load(disk);
     for (const [i, name] of OWN.entries()) state.write(name, words[i]!);
     tables.restore(frames);
   }
@@ -219,6 +248,14 @@ export class Hypercalls {
         if (physical < 0) return answer(INVALID_ADDRESS);
         return answer(this.tables.release(physical / PAGE_BYTES) ? SUCCESS : INVALID_PARAM);
       }
+      case CALL.interrupts:
+        return this.#interrupts(a0);
+      case CALL.regions:
+        return answer(this.#regions(a0));
+      case CALL.disk:
+        return this.#disk.attach();
+      case CALL.submit:
+        return this.#submit(a0, a1);
       case CALL.return:
       case CALL.block:
       case CALL.multicall:
@@ -240,6 +277,16 @@ export class Hypercalls {
     this.#host.vcpu.work("copy", words);
     const start = this.#platform.memory.linear(physical) >>> 3;
     return this.#platform.memory.u64.slice(start, start + words);
+  }
+
+  /** Requests begin in order, up to the first that is refused. */
+  #submit(address: bigint, count: bigint): Answer {
+    if (count > BigInt(MOST_REQUESTS)) return answer(INVALID_PARAM);
+    const physical = this.#range(address, Number(count) * REQUEST_BYTES, 8);
+    if (physical < 0) return answer(INVALID_ADDRESS);
+    const words = this.#take(physical, (Number(count) * REQUEST_BYTES) / 8);
+    this.#host.vcpu.work("device", Number(count));
+    return this.#disk.submit(physical, words);
   }
 
   #status(mask: bigint, bits: bigint): bigint {
@@ -267,6 +314,30 @@ export class Hypercalls {
     }
     this.#host.state.write("next", 0n);
     return this.#status(mask, bits);
+  }
+
+  #interrupts(open: bigint): Answer {
+    if (open > 1n) return answer(INVALID_PARAM);
+    const { guest } = this.#platform;
+    guest.read(CSR.sstatus);
+    const were = (guest.low & SIE) === 0 ? 0n : 1n;
+    if (open !== were) guest.write(CSR.sstatus, guest.low ^ SIE, guest.high);
+    return answer(SUCCESS, were);
+  }
+
+  /** A table outside guest RAM, or bits that no register has, are refused before any of them is set. */
+  #regions(address: bigint): bigint {
+    const { guest, memory, profile } = this.#platform;
+    if (!profile.extensions.includes("xregions")) return NOT_SUPPORTED;
+    const physical = this.#range(address, 8 * REGIONS, 8);
+    if (physical < 0) return INVALID_ADDRESS;
+    const tables = this.#take(physical, REGIONS);
+    for (const table of tables) {
+      if (table >> 44n !== 0n) return INVALID_PARAM;
+      if (table !== 0n && !memory.guestHolds(Number(table) * PAGE_BYTES, PAGE_BYTES)) return INVALID_ADDRESS;
+    }
+    for (const [n, table] of tables.entries()) write(guest, CSR.sregion0 + n, table);
+    return SUCCESS;
   }
 
   /** Return from a trap handler, to an address space of the kernel's choice. */

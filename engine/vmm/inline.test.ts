@@ -1,79 +1,12 @@
 /** Sites that work on the state page: equal to the bare machine at every step, whatever interrupts them (T4, T9, T16, T17). */
 import { describe, expect, test } from "vitest";
-import { createMachine } from "../create.ts";
 import { eventsOf } from "../event/record.ts";
-import type { Tier } from "../hart/hart.ts";
 import { assemble } from "../isa/assemble.ts";
 import { decode, decodeAt } from "../isa/decode.ts";
-import { strict } from "../isa/profile.ts";
-import type { Machine } from "../machine/machine.ts";
-import { native } from "../techniques/native.ts";
 import { rewritingInline } from "../techniques/rewriting.ts";
+import { boot, compare } from "./inline.fixture.ts";
 import { formOf, formWords } from "./inline.ts";
 import { jumpBy, StubPlaces, toStub, trapsInside } from "./stubs.ts";
-import type { Technique } from "./technique.ts";
-import type { Vmm } from "./vmm.ts";
-
-/**
- * Sv39: RAM's first gigabyte as it is; and the 2 MiB at 0x80200000 at 0xffffffff_80200000 too, with nothing below, where the code goes on.
- */
-const HIGH = `
-  li t0, 0x80300000
-  li t1, 0x200000cf
-  sd t1, 16(t0)
-  li t1, 0x200c0401
-  li t2, 0x80300ff0
-  sd t1, 0(t2)
-  li t0, 0x80301000
-  li t1, 0x200800cf
-  sd t1, 8(t0)
-  li t1, 8
-  slli t1, t1, 60
-  li t2, 0x80300
-  or t1, t1, t2
-  csrw satp, t1
-  li t0, 0xffffffff
-  slli t0, t0, 32
-  la t1, high
-  add t0, t0, t1
-  jr t0
-  .align 3
-  high:
-`;
-
-function boot(source: string, technique: Technique, tier: Tier): Machine {
-  const kernel = assemble(HIGH + source, { base: 0x8020_0000n }).bytes;
-  const common = { kernel, memoryBytes: 8 << 20, rtcSeconds: 0, machineMode: false, profile: strict, technique, tier };
-  return createMachine({ ...common, logging: true });
-}
-
-/** The timer's line rises, as at a deadline. */
-function interrupt({ parts: { platform, execution } }: Machine): void {
-  platform.guest.setLine(5, true);
-  execution.notice();
-}
-
-/** Runs a guest bare and inline, and compares after each step. `at`: the step before which an interrupt comes. */
-function compare(source: string, steps: number, at = -1, tier: Tier = "interpreter"): Record<string, number> {
-  const [bare, virtual] = [native, rewritingInline].map((technique) => boot(source, technique, tier)) as [
-    Machine,
-    Machine,
-  ];
-  for (let step = 1; step <= steps; step++) {
-    for (const machine of [bare, virtual]) {
-      if (step === at) interrupt(machine);
-      machine.run(step);
-    }
-    const [left, right] = [bare, virtual].map(({ parts: { platform } }) => [platform.hart.pc, ...platform.hart.x]);
-    expect(right, `step ${step}, interrupted before ${at}`).toEqual(left);
-    expect(virtual.digest(), `step ${step}, interrupted before ${at}`).toEqual(bare.digest());
-  }
-  const exits: Record<string, number> = {};
-  for (const event of eventsOf(virtual.log.drain()))
-    if (event.kind === "vmm.exit") exits[event.reason] = (exits[event.reason] ?? 0) + 1;
-  expect((virtual.parts.execution as Vmm).leaked).toEqual({ user: 0, supervisor: 0 });
-  return exits;
-}
 
 /** Every form that works on the state page, with registers that a stub must give back. */
 const FORMS = `
@@ -107,6 +40,10 @@ const FORMS = `
   csrrci zero, sstatus, 2
   csrrsi a0, sstatus, 2
   csrrci t0, sstatus, 2
+  csrrci a1, sstatus, 2
+  csrrsi a2, sstatus, 2
+  csrrsi a3, sstatus, 2
+  csrrci a4, sstatus, 2
 `;
 const COUNT = FORMS.trim().split("\n").length;
 const HANDLED = `
@@ -144,8 +81,11 @@ describe("sites that work on the state page", () => {
     ["csrrw a2, sscratch, a0", 3],
     ["csrr a2, sscratch", 0],
     ["csrr a2, sepc", 3],
-    ["csrsi sstatus, 2", 7],
-    ["csrrci a2, sstatus, 2", 7],
+    ["csrr a2, sstatus", 4],
+    ["csrsi sstatus, 2", 6],
+    ["csrrci a2, sstatus, 2", 5],
+    // Once opening, and then as they are open.
+    ["csrrsi a2, sstatus, 2", 3 + 4 / 50],
   ])("count what they run beside the guest's own instruction: %s", (instruction, extra) => {
     const counts = (["reference", "interpreter", "jit"] as const).map((tier) => {
       const machine = boot(
@@ -241,8 +181,11 @@ describe("sites that work on the state page", () => {
       csrr a3, sstatus
       fadd.d fa0, fa0, fa0
       csrr a4, sstatus
+      csrsi sstatus, 2
+      csrr a5, sstatus
+      csrrci a6, sstatus, 2
       j .`,
-      BEFORE + 16,
+      BEFORE + 19,
     );
     expect(exits.exception).toBe(2);
   });
@@ -291,5 +234,24 @@ describe("what stands in for a site", () => {
       const words = formWords(formOf(site)!, site);
       expect([words.length, trapsInside(words[0]!, decodeAt)], text).toEqual([1, true]);
     }
+  });
+
+  test("has a place of its own, until it is given back", () => {
+    const places = new StubPlaces();
+    const taken = new Map<number, number>();
+    const take = (): number => places.take(8, 5, decodeAt);
+    for (let stub = take(); stub >= 0; stub = take()) {
+      for (let at = stub; at < stub + 20; at += 4) {
+        expect(taken.get(at), `${stub}`).toBeUndefined();
+        expect(at).toBeLessThan(4096);
+        taken.set(at, stub);
+      }
+    }
+    const [first = -1, second = -1] = new Set(taken.values());
+    places.giveBack(second, 5);
+    expect([take(), take()]).toEqual([second, -1]);
+    places.giveBack(first, 5);
+    // Room for one of five words has none for one of six.
+    expect([places.take(8, 6, decodeAt), take()]).toEqual([-1, first]);
   });
 });

@@ -25,6 +25,7 @@ function parts() {
     decodeAt,
     frame: () => {},
     weigh: () => {},
+    own: () => {},
     release: (frame: number) => void released.push(frame),
     written,
   };

@@ -107,7 +107,7 @@ export interface CodeSource {
 }
 
 /** What must follow the bytes of copies, and how they are decoded. */
-type Decoding = Pick<DecodeCache, "decodeAt" | "release" | "written" | "frame" | "weigh">;
+type Decoding = Pick<DecodeCache, "decodeAt" | "release" | "written" | "frame" | "weigh" | "own">;
 
 export class Rewriter implements CodeSource {
   readonly #memory: MachineMemory;
@@ -272,6 +272,7 @@ export class Rewriter implements CodeSource {
     const [word] = words;
     if (word === undefined || !trapsInside(word, this.#decoded.decodeAt)) return undefined;
     copy.inlined.set(half, { bits, stub: -1, words: 0 });
+    this.#decoded.own(copy.frame * PAGE_BYTES + 2 * half, true);
     return word;
   }
   #stub(copy: Copy, half: number, bits: number, body: readonly number[]): number | undefined {
@@ -307,6 +308,7 @@ export class Rewriter implements CodeSource {
     const known = copy.inlined.get(half);
     if (known === undefined) return;
     copy.inlined.delete(half);
+    this.#decoded.own(copy.frame * PAGE_BYTES + 2 * half, false);
     if (known.stub < 0 || copy.stubs === undefined) return;
     copy.stubs.places.giveBack(known.stub, known.words);
     this.#decoded.weigh(copy.stubs.frame * PAGE_BYTES + known.stub + 4 * (known.words - 1), undefined);

@@ -1,6 +1,7 @@
 /** The state page (T17): small kernels that work on it, under full virtualization with the page shared. */
 import { describe, expect, test } from "vitest";
 import { boot, guestEvents, PAGING, SHUTDOWN, setTimer, x } from "../boot.fixture.ts";
+import { eventsOf } from "../event/record.ts";
 import { MachineMemory } from "../hart/memory.ts";
 import { CSR } from "../hart/privileged.ts";
 import { PTE } from "../hart/translations.ts";
@@ -265,6 +266,21 @@ describe("interrupts beside the state page", () => {
     expect(x(machine, 20)).not.toBe(0n);
     expect(x(machine, 21)).not.toBe(0n);
     expect(x(machine, 23) & 0x120n).toBe(0x120n);
+  });
+
+  test("are not brought by an exit that only fills the shadow: how many of those there are is the VMM's affair (T21)", () => {
+    const taken = ["t1", "t3"].map((touched) => {
+      const early = `li t1, 0x80300000\nli t3, 0x80301000\nld t2, 0(${touched})\n`;
+      const machine = shared(early + timed(`${flag}\nld t2, 0(t1)`));
+      machine.run(700);
+      let fills = 0;
+      for (const event of eventsOf(machine.log.drain())) if (event.kind === "shadow.fill") fills++;
+      return { pc: x(machine, 22), fills, time: x(machine, 20) };
+    });
+    expect(taken[0]!.pc).not.toBe(0n);
+    expect(taken.map(({ pc }) => pc)).toEqual(Array(2).fill(taken[0]!.pc));
+    expect(taken.map(({ time }) => time)).toEqual(Array(2).fill(taken[0]!.time));
+    expect(taken[1]!.fills - taken[0]!.fills).toBe(1);
   });
 
   test("that come due while the flag is open are taken at once", () => {

@@ -9,6 +9,9 @@
  * An interrupt that becomes pending does not stop a kernel that has interrupts closed. Whoever opens them by a store to `sieFlag` must
  * look at `pending` afterwards, and call the VMM where it is not 0: the VMM cannot see the store.
  *
+ * sstatus is there twice, so that reading it takes one register and no sum: without SIE in `status`, and in `sieFlag` with it, as long as it is 1.
+ * Of `sieFlag` bit 1 alone is the kernel's word, so that a store of one byte is enough where nobody reads the rest.
+ *
  * Left out: a page for each of several harts.
  *
  * @module
@@ -44,9 +47,10 @@ const ROWS = [
   ["spill2", -1960, 8, "as spill0"],
   ["spill3", -1952, 8, "as spill0"],
   ["link", -1944, 8, "not the VMM's: where a stub returns to"],
-  ["sieFlag", -1936, 1, "sstatus.SIE where the CSR has it: 2 open, 0 closed; other bits are ignored"],
-  ["pending", -1935, 1, "not 0 while an interrupt is pending that sie enables: writes are ignored"],
+  ["sieFlag", -1936, 8, "sstatus while interrupts are open, else 0: bit 1 opens or closes, other bits are ignored"],
   ["next", -1928, 8, "the satp value that the hypercall `return` switches to, which then makes it 0; 0: none"],
+  ["opens", -1920, 8, "what to store in sieFlag to open; 0 while `pending` is not 0: writes are ignored"],
+  ["pending", -1912, 1, "not 0 while an interrupt is pending that sie enables: writes are ignored"],
 ] as const satisfies readonly (readonly [string, number, 1 | 8, string])[];
 
 export type StateFieldName = (typeof ROWS)[number][0];
@@ -106,22 +110,28 @@ export class StatePage {
     const guest = this.#guest;
     if (guest.mode !== SUPERVISOR) return;
     this.#live = true;
-    const { u32, u8 } = this.#memory;
+    const { u8 } = this.#memory;
     for (const [field, number] of HELD) this.#copy(field, number);
     for (const [field, number] of COPIED) this.#copy(field, number);
     guest.read(CSR.sstatus);
-    this.#status = guest.low & ~SIE;
-    u32[this.#word(FIELDS.status)] = this.#status;
-    u32[this.#word(FIELDS.status) + 1] = guest.high;
-    u8[this.#end + FIELDS.sieFlag.offset] = guest.low & SIE;
+    const { low, high } = guest;
+    this.#status = low & ~SIE;
+    this.#put(FIELDS.status, this.#status, high);
+    const isOpen = (low & SIE) !== 0;
+    this.#put(FIELDS.sieFlag, isOpen ? low : 0, isOpen ? high : 0);
     guest.read(CSR.sie);
     const enabled = guest.low;
-    u32[this.#word(FIELDS.sie)] = enabled;
-    u32[this.#word(FIELDS.sie) + 1] = 0;
+    this.#put(FIELDS.sie, enabled, 0);
     guest.read(CSR.sip);
-    u32[this.#word(FIELDS.sip)] = guest.low;
-    u32[this.#word(FIELDS.sip) + 1] = 0;
-    u8[this.#end + FIELDS.pending.offset] = (enabled & guest.low) !== 0 ? 1 : 0;
+    this.#put(FIELDS.sip, guest.low, 0);
+    const waits = (enabled & guest.low) !== 0;
+    u8[this.#end + FIELDS.pending.offset] = waits ? 1 : 0;
+    this.#put(FIELDS.opens, waits ? 0 : low | SIE, waits ? 0 : high);
+  }
+  #put(field: StateField, low: number, high: number): void {
+    const { u32 } = this.#memory;
+    u32[this.#word(field)] = low;
+    u32[this.#word(field) + 1] = high;
   }
   #copy(field: StateField, number: number): void {
     const { u32 } = this.#memory;
@@ -139,7 +149,7 @@ export class StatePage {
   import(): boolean {
     if (!this.#live) return false;
     this.#live = false;
-    const { u32, u8 } = this.#memory;
+    const { u32 } = this.#memory;
     const guest = this.#guest;
     for (const [field, number] of HELD) {
       const [low, high] = [u32[this.#word(field)]!, u32[this.#word(field) + 1]!];
@@ -149,7 +159,7 @@ export class StatePage {
     const written = u32[this.#word(FIELDS.status)]!;
     guest.read(CSR.sstatus);
     const before = guest.low;
-    let after = (before & ~(STACK | SIE)) | (written & STACK) | (u8[this.#end + FIELDS.sieFlag.offset]! & SIE);
+    let after = (before & ~(STACK | SIE)) | (written & STACK) | (u32[this.#word(FIELDS.sieFlag)]! & SIE);
     // Instructions make FS Dirty by themselves, so only a change of it is the kernel's word.
     if (((written ^ this.#status) & FS) !== 0) after = (after & ~FS) | (written & FS);
     if (after !== before) guest.write(CSR.sstatus, after, guest.high);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Exit, ExitReason } from "./exit.ts";
+import type { ShadowOptions } from "./shadow-options.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
 /** What the VMM does once the technique has looked at an exit. */
@@ -34,6 +35,8 @@ export interface Mechanisms {
   patchAnnotatedCode(): void;
   /** The guest's kernel finds the virtual CPU's state in the last page of its address space (`state-page.ts`). */
   shareState(): void;
+  /** Shadow page tables are kept otherwise than by the plainest way (`shadow-options.ts`). Not for techniques with pages of the VMM's own. */
+  shadowBy(options: Partial<ShadowOptions>): void;
   /** The guest's kernel may make hypercalls (`hypercalls.ts`); it has a state page then. */
   answerHypercalls(): void;
 }
@@ -49,10 +52,12 @@ export type Requirement = "all-sensitive-trap";
 export interface Technique {
   readonly name: "native" | "full" | "rewriting" | "para" | "pre" | (string & {});
   /** A technique in more than one form says which; otherwise empty. */
-  readonly variant?: "" | "trap" | "inline";
+  readonly variant?: "" | "trap" | "inline" | (string & {});
   /** The variant of the guest that it runs. */
   readonly port: "bare" | "para" | "pre";
   readonly requires: readonly Requirement[];
+  /** Whether it runs guests that start in machine mode, or bring firmware; the bare machine does. */
+  readonly machineMode?: boolean;
   /** Called once, before the guest starts. */
   readonly prepare?: (mechanisms: Mechanisms) => void;
   /** One answer for each exit reason; absent only for the bare machine, which has no VMM. */

@@ -33,7 +33,13 @@ export type Work =
   | "scan"
   | "patch"
   | "call"
-  | "table-entry";
+  | "table-entry"
+  | "root-tag"
+  | "prefetch-look"
+  | "prefetch-fill"
+  | "protect"
+  | "trace"
+  | "resync";
 
 /** What the VMM does for an instruction that acts on more than the virtual CPU. */
 export interface VirtualCpuHost {
@@ -51,7 +57,8 @@ export class VirtualCpu {
   readonly #platform: Platform;
   readonly #host: VirtualCpuHost;
   readonly #evaluator: Evaluator;
-  readonly #works: Readonly<Record<Work, number>>;
+  /** Numbers of their names in the log; of what few techniques do, from the first time on. */
+  readonly #works: Partial<Record<Work, number>>;
   /** The trap that an emulated instruction raised, as the guest sees it. */
   #cause = 0;
   #low = 0;
@@ -81,9 +88,10 @@ export class VirtualCpu {
       memory: platform.memory,
       bus: platform.bus,
       decoded: platform.hart.decoded,
-      translate: (low, high, kind) => memory.translate(low, high, kind),
+      translate: (low, high, kind, size) => memory.translate(low, high, kind, size),
       holds: (physical, size) => platform.memory.guestHolds(physical, size),
     });
+    access.watch = platform.hart.watched;
     this.#evaluator = new Evaluator(environmentOf(platform, access));
   }
 
@@ -95,7 +103,10 @@ export class VirtualCpu {
 
   /** Logs `count` units of work. */
   work(kind: Work, count = 1): void {
-    if (count > 0) this.#platform.log.appendWords(WORK, this.#platform.position.step, this.#works[kind], count);
+    if (count === 0) return;
+    const { log, position } = this.#platform;
+    this.#works[kind] ??= log.name(kind);
+    log.appendWords(WORK, position.step, this.#works[kind], count);
   }
 
   /** Sets the trap that a reflection would make the guest take. */

@@ -3,43 +3,53 @@
  *
  * Mechanism is here; what becomes of an exit is the technique's to say. Events are appended here, at fixed points, so no technique can forget them.
  *
- * Left out: guests that use machine mode; more than one guest.
+ * Left out: more than one guest; guests with a machine mode under techniques that replace code.
  *
  * @module
  */
 import { KIND_NUMBER } from "../event/record.ts";
-import { ACCESS_CAUSE, PAGE_CAUSE } from "../hart/access.ts";
 import { Contexts } from "../hart/context.ts";
 import { CAUSE } from "../hart/evaluate.ts";
 import { STOP } from "../hart/hart.ts";
 import { Leaks } from "../hart/leaks.ts";
-import { ACCESS, PAGE_FAULT } from "../hart/paging.ts";
-import { FS, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
-import type { Translations } from "../hart/translations.ts";
+import { ACCESS } from "../hart/paging.ts";
+import { FS, MACHINE, MXR, SUM, SUPERVISOR, USER } from "../hart/privileged.ts";
+import { NO_REGIONS, type Translations } from "../hart/translations.ts";
 import type { BlockKind } from "../isa/emit.ts";
 import { INSTRUCTIONS, type Instruction } from "../isa/instructions.ts";
-import { siteClassOf } from "../isa/sites.ts";
 import type { Execution } from "../machine/execution.ts";
 import type { Platform } from "../machine/platform.ts";
 import { CodeCopies } from "./code-copies.ts";
+import { DeviceOwners } from "./device-owners.ts";
 import type { Exit } from "./exit.ts";
 import { Exits } from "./exits.ts";
+import { Fetcher } from "./fetched.ts";
 import { VmmFrames } from "./frames.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { Hypercalls } from "./hypercalls.ts";
 import { MemoryFaults } from "./memory-faults.ts";
 import { OwnCsrs } from "./own-csrs.ts";
+import { PassThrough } from "./pass-through.ts";
+import { Preemption } from "./preempt.ts";
 import { ShadowTables } from "./shadow.ts";
+import { LAZY, type ShadowOptions } from "./shadow-options.ts";
+import { ShadowPolicy } from "./shadow-policy.ts";
 import { StatePage } from "./state-page.ts";
-import type { ExitHandlers, Mechanisms, Technique, Verdict } from "./technique.ts";
+import type { ExitHandlers, Mechanisms, Technique, TechniqueContext, Verdict } from "./technique.ts";
 import { VirtualCpu } from "./vcpu.ts";
 
 /** Memory behind the guest's, for shadow tables and copies of code. */
 export const VMM_BYTES = 64 * 1024 * 1024;
 
+/** In place of a mode: machine mode under MPRV, of which a root holds what may be executed alone. */
+const MPRV_VIEW = 4;
+
+const DROP = KIND_NUMBER["shadow.drop"];
 const MARK = KIND_NUMBER.mark;
 const LEAK = KIND_NUMBER.leak;
 
+/** The cause of the interrupt that tells a ported guest of an event. */
+const SOFTWARE = 1;
 /** The cause of the interrupt that stops the guest for whatever came due: the VMM's own timer's. */
 const VMM_TIMER = 0x8000_0005;
 export class Vmm implements Execution, Mechanisms {
@@ -47,13 +57,19 @@ export class Vmm implements Execution, Mechanisms {
   readonly vcpu: VirtualCpu;
   readonly shadow: ShadowTables;
   readonly leaked = { user: 0, supervisor: 0 };
+  /** For tests: interrupts of the VMM's own at any machine instruction. */
+  readonly preemption: Preemption;
   readonly #frames: VmmFrames;
+  /** Who has a device of the machine's to itself. */
+  readonly owners = new DeviceOwners();
   readonly #leaks: Leaks;
   readonly #own: OwnCsrs;
   readonly #platform: Platform;
   readonly #memory: GuestMemory;
   readonly #sites: Uint8Array;
   readonly #on: ExitHandlers;
+  /** What the technique's handlers act on. */
+  readonly #technique: TechniqueContext;
   /** Copies of the kernel's code, where the technique has it run those. */
   #copies: CodeCopies | undefined;
   /** The state page, where the technique shares it; hypercalls, where it answers them. */
@@ -64,13 +80,18 @@ export class Vmm implements Execution, Mechanisms {
   /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
   #displaced = false;
   readonly #faults: MemoryFaults;
+  readonly #fetcher: Fetcher;
+  /** How shadows are kept, where the technique says more of it than nothing. */
+  #policy: ShadowPolicy | undefined;
   readonly #exits: Exits;
   readonly #contexts = new Contexts();
   #changed = true;
   #lastRoot = -1;
+  /** Shadow roots under which what stands in for sites reaches the state page. */
+  readonly #sharing = new Set<number>();
 
-  /** @param sites The records of an afterburned guest; none for any other. */
-  constructor(platform: Platform, technique: Technique, sites: Uint8Array) {
+  /** @param sites The records of an afterburned guest; none for any other. @param passThrough Devices that the guest is to have. */
+  constructor(platform: Platform, technique: Technique, sites: Uint8Array, passThrough: readonly string[]) {
     if (technique.on === undefined)
       throw new TypeError(`Cannot run a VMM as ${technique.name} must say what exits mean: it has no handlers`);
     this.#platform = platform;
@@ -83,6 +104,8 @@ export class Vmm implements Execution, Mechanisms {
     this.shadow.onDrop = () => {
       // The root in force went with the rest: nothing may run under it, or be filled into it.
       this.#changed = true;
+      this.#sharing.clear();
+      this.#policy?.cleared();
       platform.hart.fence();
     };
     this.#memory.translations.onDrop = () => this.shadow.drop();
@@ -91,37 +114,68 @@ export class Vmm implements Execution, Mechanisms {
       mark: (code) => this.#mark(code),
       hypercall: (call) => this.#hypercalls!.call(call),
     });
-    this.#faults = new MemoryFaults({
-      platform,
-      memory: this.#memory,
-      shadow: this.shadow,
-      vcpu: this.vcpu,
+    const parts = { platform, memory: this.#memory, vcpu: this.vcpu };
+    const note = (reason: Exit["reason"]) => this.#note(reason);
+    const carryOut = (exit: Exit) => this.#carryOut(exit);
+    this.#fetcher = new Fetcher({
+      ...parts,
       host: {
-        note: (reason) => this.#note(reason),
-        carryOut: (exit) => this.#carryOut(exit),
+        note,
+        carryOut,
+        call: () => this.#call(),
+        breakpoint: () => this.#breakpoint(),
+        progressed: () => this.#exits.progressed(),
+      },
+    });
+    this.#faults = new MemoryFaults({
+      ...parts,
+      shadow: this.shadow,
+      host: {
+        note,
+        carryOut,
         settle: () => {
           // Where a leaf replaced another, or the set was full, every root is gone.
           if (this.#changed || !this.shadow.roomy) this.#apply();
         },
+        step: (walked) => this.#fetcher.step(walked),
+        share: (root) => {
+          this.#changed = true;
+          this.#sharing.add(root);
+        },
       },
     });
+    this.#technique = { vcpu: this.vcpu };
     this.#leaks = new Leaks(platform.profile, platform.hart.x);
     this.#own = new OwnCsrs(
       platform.guest,
       () => platform.hart.context.root,
-      () => this.#enter(platform.hart.context.root, this.#own.float !== 0),
+      () => this.#enter(platform.hart.context.root, this.#own.float !== 0, platform.hart.context.own),
     );
+    this.preemption = new Preemption({
+      hart: platform.hart,
+      inside: (low, high) => this.#copies?.insideSite(low, high) === true,
+      enter: () => {
+        this.#state?.import();
+        this.notice();
+      },
+    });
     platform.guest.onChange = () => {
       this.#changed = true;
     };
+    platform.guest.onProtection = () => {
+      this.#memory.protect();
+      this.shadow.drop();
+    };
     platform.fence = (low, high) => this.#fence(low, high);
     platform.bus.path = "emulated";
+    if (passThrough.length > 0) this.#faults.passThrough = new PassThrough(platform, passThrough, this.owners);
     technique.prepare?.(this);
   }
 
   rewriteKernelCode = ({ inline }: { readonly inline: boolean }): void => this.#copyCode(inline ? "inline" : "trap");
   patchAnnotatedCode = (): void => this.#copyCode(this.#sites);
   #copyCode(form: "trap" | "inline" | Uint8Array): void {
+    this.#needSupervisor("run copies of code");
     this.#inline = form !== "trap";
     if (this.#inline) this.shareState();
     this.#copies = new CodeCopies({
@@ -136,7 +190,34 @@ export class Vmm implements Execution, Mechanisms {
     this.#faults.copies = this.#copies;
   }
 
+  shadowBy(options: Partial<ShadowOptions>): void {
+    this.#policy = new ShadowPolicy({
+      platform: this.#platform,
+      memory: this.#memory,
+      shadow: this.shadow,
+      options: { ...LAZY, ...options },
+      work: (kind, count) => this.vcpu.work(kind, count),
+    });
+    this.#faults.policy = this.#policy;
+  }
+  /** How many frames behind the guest's RAM the VMM has ever used. */
+  get framesTaken(): number {
+    return this.#frames.taken;
+  }
+  /** How shadows are kept, for tests. */
+  get policy(): ShadowPolicy | undefined {
+    return this.#policy;
+  }
+
+  /** @throws {RangeError} If the guest has a machine mode: what is shared or replaced is the supervisor's. */
+  #needSupervisor(what: string): void {
+    if (this.#platform.machineMode)
+      throw new RangeError(
+        `Cannot ${what} as the guest must start in supervisor mode: it has a machine mode of its own`,
+      );
+  }
   shareState(): void {
+    this.#needSupervisor("share a state page");
     const { memory, guest } = this.#platform;
     this.#state ??= new StatePage({ memory, guest, frame: this.#frames.allocate() });
     this.#faults.state = this.#state;
@@ -150,6 +231,7 @@ export class Vmm implements Execution, Mechanisms {
       state: this.#state!,
       memory: this.#memory,
       shadow: this.shadow,
+      owners: this.owners,
       fence: (low, high) => this.#fence(low, high),
       dropped: (cause, entries) => this.#dropped(cause, entries),
     });
@@ -175,6 +257,7 @@ export class Vmm implements Execution, Mechanisms {
   }
   /** A kernel that opens interrupts in the state page is not seen to: what is pending then reaches it at its next exit. */
   get interruptible(): boolean {
+    if (this.preemption.isInside) return false;
     return this.#state === undefined || this.#exits.heard || this.#platform.guest.mode !== SUPERVISOR;
   }
   /** The mode that the hart really runs the guest in. */
@@ -186,9 +269,10 @@ export class Vmm implements Execution, Mechanisms {
     this.shadow.drop();
     this.#copies?.clear();
     this.#state?.reset();
-    this.#hypercalls?.tables.reset();
+    this.#hypercalls?.reset();
     this.#exits.reset();
     this.#displaced = false;
+    this.preemption.isInside = false;
   }
 
   withhold(): void {
@@ -202,7 +286,8 @@ export class Vmm implements Execution, Mechanisms {
   #fence(low?: number, high = 0): void {
     const { hart } = this.#platform;
     let entries = 0;
-    if (low === undefined) {
+    if (this.#policy !== undefined) entries = this.#policy.fence(low, high);
+    else if (low === undefined) {
       this.#memory.translations.clear();
       this.#hypercalls?.tables.clear();
       entries = this.shadow.drop();
@@ -212,12 +297,17 @@ export class Vmm implements Execution, Mechanisms {
       } else {
         entries = this.shadow.dropPage(low, high);
         hart.fence(low, high);
+        if (StatePage.holds(low, high)) {
+          this.#changed = true;
+          this.#sharing.clear();
+        }
       }
     }
     this.#dropped(low === undefined ? "sfence-all" : "sfence-page", entries);
   }
   #dropped(cause: string, entries: number): void {
-    this.#platform.log.append("shadow.drop", this.#platform.position.step, { cause, entries });
+    const { log, position } = this.#platform;
+    log.appendWords(DROP, position.step, log.name(cause), entries);
   }
 
   /** Chooses the shadow root for what the guest is now, and puts the hart into user mode under it. */
@@ -225,24 +315,35 @@ export class Vmm implements Execution, Mechanisms {
     const { guest } = this.#platform;
     if (!this.shadow.roomy) this.shadow.drop();
     this.#changed = false;
-    const { status, mode, root } = guest;
+    const { status, mode } = guest;
+    // Machine mode translates nothing, and PMP permits it what it permits no other mode.
+    const root = mode === MACHINE ? -1 : guest.root;
     const shadow = this.shadow.root({
       root,
-      // Under Bare the view does not depend on the mode, unless the kernel runs copies or has a state page.
-      mode: root < 0 && this.#copies === undefined && this.#state === undefined ? SUPERVISOR : mode,
+      mode: root >= 0 ? mode : this.#bareView(),
       sum: root >= 0 && mode !== USER && (status & SUM) !== 0,
       mxr: root >= 0 && (status & MXR) !== 0,
+      regions: root >= 0 ? guest.regions : NO_REGIONS,
     });
     if (shadow !== this.#lastRoot) {
       this.#lastRoot = shadow;
-      this.vcpu.work("root-switch");
+      this.vcpu.work(this.#policy?.tags.switchTo(shadow) ?? "root-switch");
     }
     this.#own.float = -1;
     const dirty = (status & FS) === FS;
-    this.#enter(shadow, this.#inline && mode === SUPERVISOR ? dirty : guest.floatOn);
+    const own = this.#sharing.has(shadow) ? this.#state!.frame : -1;
+    this.#enter(shadow, this.#inline && mode === SUPERVISOR ? dirty : guest.floatOn, own);
   }
-  #enter(root: number, float: boolean): void {
-    this.#platform.hart.context = this.#contexts.get(root, float ? 1 : 0, () => ({
+  /** The view that a root under Bare stands for: that of a mode, or {@link MPRV_VIEW}. */
+  #bareView(): number {
+    const { mode, dataMode } = this.#platform.guest;
+    if (mode === MACHINE) return dataMode === MACHINE ? MACHINE : MPRV_VIEW;
+    // It does not depend on the mode, unless the kernel runs copies or has a state page.
+    return this.#copies === undefined && this.#state === undefined ? SUPERVISOR : mode;
+  }
+  /** @param own The frame of the state page, where only what stands in for sites reaches it; -1 for none. */
+  #enter(root: number, float: boolean, own: number): void {
+    this.#platform.hart.context = this.#contexts.get(root, (float ? 1 : 0) + (own < 0 ? 0 : 2), () => ({
       mode: USER,
       dataMode: USER,
       root,
@@ -250,6 +351,7 @@ export class Vmm implements Execution, Mechanisms {
       mxr: false,
       float,
       updates: false,
+      own,
     }));
   }
 
@@ -263,7 +365,9 @@ export class Vmm implements Execution, Mechanisms {
     }
     this.#exits.resume();
     this.#state?.export();
-    const stop = hart.run(budget);
+    const { pending } = guest;
+    const { hook } = this.preemption;
+    const stop = hook === undefined ? hart.run(budget) : this.preemption.run(hook, budget);
     if (this.#state?.import() === true && stop === STOP.trap && hart.cause === CAUSE.illegal) {
       // The hart still had floating point off, which may be all that was wrong.
       this.#trapped(hart.cause, hart.valueLow, hart.valueHigh);
@@ -271,8 +375,11 @@ export class Vmm implements Execution, Mechanisms {
       return;
     }
     switch (stop) {
-      case STOP.budget:
       case STOP.device:
+        // A device that the guest reaches by itself may interrupt at once, and an interrupt is the VMM's to take.
+        if ((guest.pending & ~pending) !== 0) this.notice();
+        return;
+      case STOP.budget:
       case STOP.watch:
         return;
       case STOP.mark:
@@ -322,7 +429,8 @@ export class Vmm implements Execution, Mechanisms {
   }
   #trapped(cause: number, low: number, high: number): void {
     const { hart } = this.#platform;
-    this.#own.trapped(hart.pcLow, hart.pcHigh, cause, low, high);
+    // As signed numbers, which cost no memory where they are handed on; they are kept modulo 2^32.
+    this.#own.trapped(hart.pcLow | 0, hart.pcHigh | 0, cause | 0, low | 0, high | 0);
   }
 
   #system({ mnemonic, effects }: Instruction): void {
@@ -353,13 +461,15 @@ export class Vmm implements Execution, Mechanisms {
   }
   #call(): void {
     const hypercalls = this.#platform.guest.mode === SUPERVISOR ? this.#hypercalls : undefined;
-    const call = hypercalls?.numberOf() ?? -1;
-    if (call >= 0) {
-      this.#exit({ reason: "hypercall", call });
+    const number = hypercalls?.numberOf() ?? -1;
+    if (number >= 0) {
+      this.#exit({ reason: "hypercall", call: number });
       return;
     }
     this.vcpu.raise(this.vcpu.ecallCause(), 0, 0);
-    this.#exit({ reason: "environment-call", call: this.#platform.guest.mode === USER ? "system" : "firmware" });
+    const { guest, machineMode } = this.#platform;
+    const call = guest.mode !== SUPERVISOR || machineMode ? "system" : "firmware";
+    this.#exit({ reason: "environment-call", call });
   }
   #breakpoint(): void {
     this.vcpu.raise(CAUSE.breakpoint, 0, 0);
@@ -392,37 +502,12 @@ export class Vmm implements Execution, Mechanisms {
    * @returns false where it is the guest's own.
    */
   #site(): boolean {
-    const { hart, guest, memory } = this.#platform;
+    const { hart, guest } = this.#platform;
     if (this.#copies === undefined || guest.mode !== SUPERVISOR) return false;
-    const { pcLow, pcHigh } = hart;
     // The fetch has found the leaf already, so that looking it up again reads nothing.
-    const first = this.#memory.translate(pcLow, pcHigh, ACCESS.fetch);
+    const first = this.#memory.translate(hart.pcLow, hart.pcHigh, ACCESS.fetch);
     if (first < 0 || !this.#copies.standsAt(first)) return false;
-    const low = Number(memory.read(first, 2));
-    // The second half may lie on another page, which is translated before any effect, as the hart does (T13).
-    const nextLow = (pcLow + 2) >>> 0;
-    const nextHigh = nextLow < pcLow ? (pcHigh + 1) >>> 0 : pcHigh;
-    const steps = this.#memory.walked.steps;
-    const next = (pcLow & 4095) === 4094 ? this.#memory.translate(nextLow, nextHigh, ACCESS.fetch) : first + 2;
-    const walked = this.#memory.walked.steps - steps;
-    if (next < 0 || !memory.guestHolds(next, 2)) {
-      this.#note("page-fault");
-      this.vcpu.work("walk-step", walked);
-      this.vcpu.raise((next === PAGE_FAULT ? PAGE_CAUSE : ACCESS_CAUSE)[ACCESS.fetch], nextLow, nextHigh);
-      this.#carryOut({ reason: "page-fault", hidden: false });
-      return true;
-    }
-    const decoded = hart.decode(low, Number(memory.read(next, 2)));
-    if (decoded === undefined) {
-      this.vcpu.raise(CAUSE.illegal, hart.current.bits, 0);
-      this.#exit({ reason: "exception" });
-    } else if (decoded.instruction.mnemonic === "ecall") this.#call();
-    else if (decoded.instruction.mnemonic === "ebreak") this.#breakpoint();
-    else {
-      this.#note("rewritten-site");
-      this.vcpu.work("walk-step", walked);
-      this.#displaced = this.#carryOut({ reason: "rewritten-site" }) === "after" && siteClassOf(decoded) === undefined;
-    }
+    this.#displaced = this.#fetcher.carryOut(first, "rewritten-site");
     return true;
   }
 
@@ -469,8 +554,8 @@ export class Vmm implements Execution, Mechanisms {
     return verdict;
   }
   #verdict(exit: Exit): Verdict {
-    const handle = this.#on[exit.reason] as (exit: Exit, context: { vcpu: VirtualCpu }) => Verdict;
-    return handle(exit, { vcpu: this.vcpu });
+    const handle = this.#on[exit.reason] as (exit: Exit, context: TechniqueContext) => Verdict;
+    return handle(exit, this.#technique);
   }
 
   notice(): void {
@@ -486,6 +571,7 @@ export class Vmm implements Execution, Mechanisms {
     this.notice();
     this.#displaced = false;
     this.vcpu.interrupt(cause);
+    if (cause === SOFTWARE) this.#hypercalls?.eventTaken();
   }
 
   account(): void {

@@ -77,7 +77,7 @@ function instructions(): number[] {
 }
 
 describe("the wedge", () => {
-  test.each([0, 1, 2])(
+  test.each([0, 1, 2, 3])(
     "picks the form that the rewriter picks, and puts the site's registers in, with %i pads",
     (pads) => {
       const all = instructions();

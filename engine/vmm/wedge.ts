@@ -9,7 +9,7 @@ import { Contexts } from "../hart/context.ts";
 import { STOP } from "../hart/hart.ts";
 import { PAGE_BYTES } from "../hart/memory.ts";
 import { USER } from "../hart/privileged.ts";
-import { leafOf, PTE, pageOf } from "../hart/translations.ts";
+import { leafOf, NO_REGIONS, PTE, pageOf } from "../hart/translations.ts";
 import { SITE_RECORD_BYTES } from "../isa/sites.ts";
 import type { Platform } from "../machine/platform.ts";
 import type { VmmFrames } from "./frames.ts";
@@ -68,7 +68,7 @@ export class Wedge {
     const { hart, memory } = this.#platform;
     const [x, pc, context] = [hart.x.slice(), hart.pc, hart.context];
     const before = hart.decoded.takeWeightless();
-    const root = this.#shadow.root({ root: SPACE, mode: USER, sum: false, mxr: false });
+    const root = this.#shadow.root({ root: SPACE, mode: USER, sum: false, mxr: false, regions: NO_REGIONS });
     const show = (address: number, frame: number, most: number) =>
       this.#shadow.fill(root, pageOf(root, address, 0), leafOf(frame, FOR_ALL), frame, VIEWER, most);
     show(WEDGE.code, this.#code, PTE.X);

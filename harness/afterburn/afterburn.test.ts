@@ -43,8 +43,9 @@ describe("an annotated statement", () => {
     for (const [source, siteClass, siteBytes, pads] of [
       ["csrr t0, sepc", "epc-read", {}, 1],
       ["csrr t0, sepc", "epc-read", { "epc-read": 16 }, 3],
-      ["csrrci t0, sstatus, 2", "status-clear-read", {}, 0],
-      ["csrrci t0, sstatus, 2", "status-clear-read", { "status-clear-read": 12 }, 2],
+      ["csrrci t0, sstatus, 2", "status-clear-read", {}, 3],
+      ["csrr t0, sstatus", "status-read", {}, 0],
+      ["csrr t0, sstatus", "status-read", { "status-read": 12 }, 2],
     ] as const) {
       const { text } = burn(`${source}\n`, { siteBytes });
       expect(text.match(/sltiu/g) ?? [], source).toHaveLength(pads);
@@ -71,7 +72,7 @@ describe("an annotated statement", () => {
     const padding = (body: string) => burn(`.macro m x\n${body}\n.endm\n`).sites[0]?.padding;
     expect(padding("csrr t0, \\x")).toBe(4);
     expect(padding("csrrs t0, sepc, \\x")).toBe(4);
-    expect(padding("csrrc t0, \\x, 2")).toBe(0);
+    expect(padding("csrrc t0, \\x, 2")).toBe(12);
     expect(padding("csrw \\x, t0")).toBe(0);
     expect(padding("csrrw \\x, sscratch, t0")).toBe(0);
   });

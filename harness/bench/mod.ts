@@ -23,7 +23,7 @@ import { readTrace } from "../../traces/mod.ts";
 import { hutch } from "../guests/mod.ts";
 import { MemorySink, record } from "../record.ts";
 import { replay } from "../replay.ts";
-import { type GuestLoop, loops, SENSITIVE_SHARE } from "./guest-loops.ts";
+import { type GuestLoop, HOT_ROUND, loops, SENSITIVE_SHARE } from "./guest-loops.ts";
 
 /** One figure. */
 export interface Benchmark {
@@ -75,11 +75,32 @@ export async function runBenchmarks(options: BenchOptions): Promise<readonly Ben
     const milliseconds = await median(() => advance(machine, count), quick);
     add(name, "CPU nanoseconds", (milliseconds * 1e6) / (count * SENSITIVE_SHARE));
   }
+  await hotExits(quick, add);
   const events = quick ? 20_000 : 1_000_000;
   const appending = await median(() => appendEvents(events), quick);
   add("log.append", "million events a CPU second", events / appending / 1000);
   await hutchFigures(quick, add);
   return figures;
+}
+
+/** What the exits that a kernel makes most cost under full virtualization, logging included. */
+async function hotExits(quick: boolean, add: (name: string, unit: string, value: number) => void): Promise<void> {
+  const rounds = quick ? 500 : 60_000;
+  const perRound = async (exit: Parameters<typeof loops.hot>[0], steps: number): Promise<number> => {
+    const machine = machineOf(loops.hot(exit), full, true, "jit");
+    return ((await median(() => advance(machine, rounds * steps), quick)) * 1e6) / rounds;
+  };
+  const alone = async (exit: "sstatus" | "sscratch" | "sfence.vma" | "sepc"): Promise<number> => {
+    const nanoseconds = (await perRound(exit, HOT_ROUND.alone.steps)) / HOT_ROUND.alone.exits;
+    add(`exit.${exit}`, "CPU nanoseconds", nanoseconds);
+    return nanoseconds;
+  };
+  const sstatus = await alone("sstatus");
+  await alone("sscratch");
+  await alone("sfence.vma");
+  const sepc = await alone("sepc");
+  const sret = (await perRound("sret", HOT_ROUND.sret.steps)) - sstatus - sepc;
+  add("exit.sret", "CPU nanoseconds", Math.max(sret, Number.MIN_VALUE));
 }
 
 /** Figures of a whole run of the trapping guest: what logging adds, and how large its events are when they are stored. */

@@ -316,7 +316,7 @@ describe("guests", () => {
   test("are listed, with what makes each ready", async () => {
     const { document } = await terminal.json("guests", "ls");
     const names = (document.guests as { name: string }[]).map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(["hutch", "null-syscall", "u-boot"]));
+    expect(names).toEqual(expect.arrayContaining(["hutch", "null-syscall", "u-boot", "opensbi"]));
   });
 
   test("that are not in the cache say how to get there", async () => {

@@ -26,6 +26,7 @@ export function chooseGuest(options: GuestOptions & { readonly quick?: boolean }
     ...(append === undefined ? {} : { append }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),
     ...(machineMode === undefined ? {} : { machineMode }),
+    ...(options.diskDevice === undefined ? {} : { diskDevice: options.diskDevice }),
     ...(options.markConsole === undefined ? {} : { consoleMarks: options.markConsole }),
     ...(options.markAt === undefined ? {} : { addressMarks: options.markAt }),
   };

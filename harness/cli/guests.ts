@@ -8,11 +8,12 @@ import { type Command, Option } from "commander";
 import { buildLinuxMini } from "../guests/build-linux-mini.ts";
 import { cacheFolder } from "../guests/cache.ts";
 import { catalogue, guestNamed } from "../guests/catalogue.ts";
-import { fetchDebianFile } from "../guests/debian.ts";
+import { type DebianFile, type FetchedFile, fetchDebianFile } from "../guests/debian.ts";
 import { fetchDebianLinux } from "../guests/debian-linux.ts";
 import type { LinuxManifest } from "../guests/linux-cache.ts";
 import { BUILD_LINUX_MINI, LINUX_MINI } from "../guests/linux-mini.ts";
 import type { PackageOrigin } from "../guests/linux-packages.ts";
+import { OPENSBI_FILES } from "../guests/opensbi.ts";
 import { U_BOOT_FILE } from "../guests/u-boot.ts";
 import type { Finish, Say } from "./main.ts";
 import { wholeNumber } from "./options.ts";
@@ -26,7 +27,7 @@ export function declare(command: Command, finish: Finish, say: Say): void {
   command
     .command("fetch")
     .description("fetch a guest into the cache, without root")
-    .argument("<NAME>", "u-boot or debian")
+    .argument("<NAME>", "u-boot, opensbi or debian")
     .option("--mirror <URL>", "a Debian mirror, in place of apt's own sources; its signature is not checked")
     .option("--deb <FILE...>", "packages that you have, for debian: linux-image-*-riscv64 and busybox-static")
     .action((name: string, options: FetchOptions) => finish(fetchGuest(name, options, say)));
@@ -60,25 +61,35 @@ async function list(): Promise<Outcome> {
   };
 }
 
+/** Guests whose files are each taken out of a package for any machine. */
+const FILES: Readonly<Record<string, readonly DebianFile[]>> = {
+  [U_BOOT_FILE.guest]: [U_BOOT_FILE],
+  [OPENSBI_FILES[0].guest]: OPENSBI_FILES,
+};
+
 type FetchOptions = PackageOrigin & { readonly jobs?: number };
 
 async function fetchGuest(name: string, options: FetchOptions, say: Say): Promise<Outcome> {
   if (name === "debian") return linuxOutcome(name, await fetchDebianLinux({ ...options, say }));
-  if (name !== U_BOOT_FILE.guest) {
+  const files = Object.hasOwn(FILES, name) ? FILES[name] : undefined;
+  if (files === undefined) {
     guestNamed(name);
     throw new RangeError(
       name === LINUX_MINI
         ? `Cannot fetch ${name} as it must be built from its sources: nobody offers it; ${BUILD_LINUX_MINI}`
-        : `Cannot fetch ${name} as only u-boot and debian are fetched: ${name} comes with trapline`,
+        : `Cannot fetch ${name} as only u-boot, opensbi and debian are fetched: ${name} comes with trapline`,
     );
   }
   if (options.deb !== undefined)
     throw new RangeError(`Cannot fetch ${name} from a package of yours as only debian takes --deb: give --kernel FILE`);
-  const fetched = await fetchDebianFile(U_BOOT_FILE, { ...options, say });
+  const fetched: FetchedFile[] = [];
+  for (const file of files) fetched.push(await fetchDebianFile(file, { ...options, say }));
   return {
     exitCode: EXIT.ok,
-    document: { guest: name, ...fetched },
-    text: `${fetched.path}\n${fetched.bytes} bytes of ${fetched.package}, sha256 ${fetched.sha256}`,
+    document: fetched.length === 1 ? { guest: name, ...fetched[0] } : { guest: name, files: fetched },
+    text: fetched
+      .map(({ path, bytes, package: from, sha256 }) => `${path}\n${bytes} bytes of ${from}, sha256 ${sha256}`)
+      .join("\n"),
   };
 }
 

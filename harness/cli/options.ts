@@ -5,6 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { DISK_DEVICES, type DiskDevice } from "../../engine/mod.ts";
 
 /** What `--unsound` does, for a verb that runs one technique. */
 export const UNSOUND = "run it even where the profile lacks what it requires, to watch it fail";
@@ -42,6 +43,7 @@ export interface GuestOptions {
   readonly initrd?: string;
   readonly dtb?: string;
   readonly disk?: string;
+  readonly diskDevice?: DiskDevice;
   readonly append?: string;
   readonly memory?: number;
   readonly machineMode?: boolean;
@@ -68,16 +70,22 @@ function addedMark(form: string) {
 
 export function addGuestOptions(command: Command): Command {
   return command
-    .option("--guest <NAME>", "a guest by name: hutch, hutch-pre, a program of hutch, u-boot, debian, linux-mini")
+    .option(
+      "--guest <NAME>",
+      "a guest by name: hutch, hutch-pre, a program of hutch, u-boot, opensbi, debian, linux-mini",
+    )
     .option("--run <COMMAND>", 'what hutch runs, such as "null-syscall 1000"')
     .option("--kernel <FILE>", "a guest of your own: an ELF64, a RISC-V Image or a raw file")
-    .option("--firmware <FILE>", "firmware that starts before the kernel, in machine mode")
+    .option("--firmware <FILE>", "firmware that starts before the kernel, in machine mode; techniques native and full")
     .option("--initrd <FILE>", "an initial RAM disk")
     .option("--dtb <FILE>", "a device tree in place of the board's own")
     .option("--disk <FILE>", "an image for the block device; the file itself is never written")
+    .addOption(
+      new Option("--disk-device <KIND>", "what the disk is; virtio where it is left out").choices(DISK_DEVICES),
+    )
     .option("--append <TEXT>", "the kernel's command line")
     .addOption(new Option("--memory <SIZE>", "guest RAM, such as 128M").argParser(memorySize))
-    .option("--machine-mode", "start the kernel in machine mode, without SBI")
+    .option("--machine-mode", "start the kernel in machine mode, without SBI; techniques native and full")
     .addOption(
       new Option(
         "--mark-console <NAME=TEXT>",
@@ -90,6 +98,16 @@ export function addGuestOptions(command: Command): Command {
         "a lap of this name wherever the guest comes to a symbol of its kernel, or to 0xADDRESS; may be repeated",
       ).argParser(addedMark("NAME=SYMBOL or NAME=0xADDRESS, each name once, such as trap=trap_entry")),
     );
+}
+
+/** Adds `--pass-through`, for a verb that runs techniques. */
+export function addPassThrough(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--pass-through <DEVICES>",
+      "devices that the guest has to itself, so that their registers need no exit: disk, or names such as virtio0",
+    ).argParser((text: string) => text.split(",").map((name) => name.trim())),
+  );
 }
 
 export function addRecordingOptions(command: Command): Command {

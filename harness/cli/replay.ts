@@ -10,7 +10,7 @@ import { techniqueNamed } from "../names.ts";
 import { openRecording } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
 import type { Finish } from "./main.ts";
-import { UNSOUND } from "./options.ts";
+import { addPassThrough, UNSOUND } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { Progress } from "./progress.ts";
 import { exitCodeOf, failureRemark, grouped, runDocument, runText } from "./run-document.ts";
@@ -18,12 +18,12 @@ import { exitCodeOf, failureRemark, grouped, runDocument, runText } from "./run-
 interface Options {
   readonly technique: string;
   readonly unsound?: boolean;
+  readonly passThrough?: readonly string[];
   readonly output?: string;
 }
 
 export function declare(command: Command, finish: Finish): void {
-  command
-    .argument("<TRACE>", "a recording")
+  addPassThrough(command.argument("<TRACE>", "a recording"))
     .option("--technique <NAME>", "the technique to run it under", "native")
     .option("--unsound", UNSOUND)
     .option("-o, --output <FILE>", "keep the replay's own trace there")
@@ -36,6 +36,7 @@ async function run(path: string, options: Options): Promise<Outcome> {
     replayTo(openRecording(path), {
       technique,
       ...(options.unsound === undefined ? {} : { unsound: options.unsound }),
+      ...(options.passThrough === undefined ? {} : { passThrough: options.passThrough }),
       files: {
         recorded: basename(path),
         replayed: basename(options.output ?? `${path.replace(/(\.[a-z]+)?\.trace$/, "")}.${technique.name}.trace`),

@@ -277,6 +277,24 @@ describe("an experiment file from anywhere on disk", () => {
     expect(runs(document)[1]).toMatchObject({ workload: "null-syscall 20", identity: { equal: true } });
   });
 
+  test("records several guests, and compares each with its own recording", () => {
+    const text = EXPERIMENT.replace("techniques: [native, { ...full }]", "techniques: [native, { ...full }], also: ALSO")
+      .replace("export default", 'const ALSO = [{ guest: { ...hutch.running("null-syscall 700 "), name: "more", memoryBytes: 16 << 20 }, techniques: [native] }];\n    export default'); // biome-ignore format: one file
+    writeFileSync(terminal.path("several.ts"), text);
+    writeFileSync(terminal.path("count.ts"), "export const COUNT: number = 20;\n");
+    const quick = start("run", "./several.ts", "--quick", "--technique", "native,full", "--json");
+    expect(quick.status, quick.stderr).toBe(0);
+    const found = runs(JSON.parse(quick.stdout)) as readonly (Run & { workload: string; trace: string })[];
+    // The second guest does not list full, so it is not run under it; both do as little as --quick asks.
+    expect(found.map(({ workload, technique, trace }) => [workload, technique, trace])).toEqual([
+      ["null-syscall 500", "native", "results/several/null-syscall.native.trace"],
+      ["null-syscall 500", "full", "results/several/null-syscall.full.trace"],
+      ["null-syscall 500", "native", "results/several/more.native.trace"],
+    ]);
+    const { runs: stored } = JSON.parse(readFileSync(terminal.path("results/several/comparison.json"), "utf8"));
+    expect(stored.map((run: { recording: string }) => run.recording)).toEqual(["null-syscall", "null-syscall", "more"]);
+  });
+
   test.each([
     [
       "that exports none",

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { Comparison } from "../comparison.ts";
+import { techniqueLabel } from "../experiment.ts";
+import { hurried } from "../guests/catalogue.ts";
 import { loadExperiment } from "../load-experiment.ts";
 import { techniqueNamed } from "../names.ts";
 import { runExperiment } from "../run-experiment.ts";
@@ -15,6 +17,7 @@ import { chooseGuest } from "./guest-choice.ts";
 import type { Finish } from "./main.ts";
 import {
   addGuestOptions,
+  addPassThrough,
   addRecordingOptions,
   type GuestOptions,
   parseSettings,
@@ -30,6 +33,7 @@ import { writeReports } from "./write-reports.ts";
 interface Options extends GuestOptions, RecordingOptions {
   readonly technique?: string;
   readonly unsound?: boolean;
+  readonly passThrough?: readonly string[];
   readonly measure?: string;
   readonly set: readonly string[];
   readonly workers: number;
@@ -38,7 +42,11 @@ interface Options extends GuestOptions, RecordingOptions {
 }
 
 export function declare(command: Command, finish: Finish): void {
-  addRecordingOptions(addGuestOptions(command.argument("<EXPERIMENT>", "a name that comes with trapline, or a file")))
+  addPassThrough(
+    addRecordingOptions(
+      addGuestOptions(command.argument("<EXPERIMENT>", "a name that comes with trapline, or a file")),
+    ),
+  )
     .option("--quick", "a guest by name does less")
     .option("--measure <MARK>", "the mark whose laps are compared, in place of the experiment's")
     .option("--technique <LIST>", "techniques in place of the experiment's, such as native,full")
@@ -62,7 +70,7 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
   const named = options.guest !== undefined || options.kernel !== undefined;
   if (!named && options.run !== undefined)
     throw new RangeError(`Cannot run "${options.run}" as only hutch takes a command: say --guest hutch too`);
-  const guest = named ? chooseGuest(options) : options.quick === true ? quicker(loaded.experiment.guest) : undefined;
+  const guest = named ? chooseGuest(options) : undefined;
   const progress = new Progress(loaded.name);
   if (options.unsound === true && techniques === undefined)
     throw new RangeError(
@@ -74,18 +82,22 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
     workers: options.workers,
     settings: recordingSettings(options),
     ...(guest === undefined ? {} : { guest }),
+    ...(named || options.quick !== true ? {} : { alter: hurried }),
     ...(options.measure === undefined ? {} : { measure: options.measure }),
     ...(techniques === undefined ? {} : { techniques }),
     ...(options.unsound === undefined ? {} : { unsound: options.unsound }),
+    ...(options.passThrough === undefined ? {} : { passThrough: options.passThrough }),
     onProgress: (what, step) => progress.at(step, what),
   }).finally(() => progress.end());
   const written = await writeReports(folder, comparison, loaded.experiment.reports);
-  const workload = comparison.runs[0]!.workload;
-  const guestCode = exitCodeOf(recorded.ending);
+  // The first guest that failed answers for the experiment.
+  const failing = recorded.find((one) => exitCodeOf(one.ending) !== EXIT.ok || one.unfinished !== undefined);
+  const subject = failing ?? recorded[0]!;
+  const guestCode = exitCodeOf(subject.ending);
   const unfinished =
-    recorded.unfinished === undefined
+    subject.unfinished === undefined
       ? undefined
-      : `${workload} ended before its input script did: it stands at ${recorded.unfinished}`;
+      : `${subject.workload} ended before its input script did: it stands at ${subject.unfinished}`;
   const failed = differences.length + undetected.length + belied.length > 0;
   const exitCode = failed ? EXIT.verification : unfinished !== undefined ? EXIT.guest : guestCode;
   const equal =
@@ -93,20 +105,17 @@ async function run(nameOrPath: string, options: Options): Promise<Outcome> {
       ? undefined
       : `${undetected.join(", ")} ran unsound, and the difference that the experiment is about was not seen`;
   const remark =
-    differences[0]?.firstDifference?.message ?? equal ?? belied[0] ?? unfinished ?? failureRemark(workload, recorded);
+    differences[0]?.firstDifference?.message ??
+    equal ??
+    belied[0] ??
+    unfinished ??
+    failureRemark(subject.workload, subject);
   return {
     exitCode,
     document: comparisonDocument(comparison, folder, written.report),
     text: [comparison.question, ...written.tables, identityLine(comparison), `report   ${written.report}`].join("\n\n"),
     ...(remark === undefined ? {} : { remark }),
   };
-}
-
-/** The experiment's own guest, with fewer laps, where it is a program of hutch. */
-function quicker(guest: { readonly name: string; readonly binary?: string }): ReturnType<typeof chooseGuest> {
-  if (guest.binary !== "hutch")
-    throw new RangeError(`Cannot hurry ${guest.name} as only hutch's programs have a quick form: leave --quick out`);
-  return chooseGuest({ guest: guest.name, quick: true });
 }
 
 /** The document of `run`, `report` and `recost`. */
@@ -131,16 +140,27 @@ export function comparisonDocument(comparison: Comparison, folder: string, repor
   };
 }
 
+/** One line for each recording. */
 function identityLine({ runs }: Comparison): string {
+  const recordings = [...new Set(runs.map(({ recording }) => recording))];
+  return recordings
+    .map((recording) => identityOf(runs.filter((run) => run.recording === recording), recordings.length > 1)) // biome-ignore format: a list
+    .join("\n");
+}
+
+function identityOf(runs: Comparison["runs"], named: boolean): string {
   const replayed = runs.filter(({ identity }) => identity !== null);
   const unequal = replayed.filter(({ identity }) => identity?.equal === false);
   if (replayed.length === 0) return "identity nothing was replayed, so nothing was compared";
-  if (unequal.length > 0) return `identity NOT equal: ${unequal.map(({ technique }) => technique).join(", ")}`;
+  if (unequal.length > 0)
+    return `identity NOT equal: ${unequal.map((run) => techniqueLabel({ name: run.technique, variant: run.variant })).join(", ")}`;
   const observable = runs.filter(({ identity }) => identity?.level === "observable");
   const exact = runs.filter((run) => !observable.includes(run));
-  const names = (some: typeof runs) => some.map(({ technique }) => technique).join(", ");
-  const seen = `observable: users of ${names(observable)} see the recorded run`;
+  const names = (some: typeof runs) =>
+    some.map((run) => techniqueLabel({ name: run.technique, variant: run.variant })).join(", ");
+  const whose = named ? ` of ${runs[0]!.binary}` : "";
+  const seen = `observable: users of ${names(observable)} see the recorded run${whose}`;
   if (exact.length === 1) return `identity ${seen}`;
-  const same = `identity exact: ${names(exact)} are the same run, digest ${runs[0]!.digest}`;
+  const same = `identity exact: ${names(exact)} are the same run${whose}, digest ${runs[0]!.digest}`;
   return observable.length === 0 ? same : `${same}; ${seen}`;
 }

@@ -11,7 +11,7 @@ import { named, openRecording, openTrace } from "../recording.ts";
 import { replayTo } from "../replay-task.ts";
 import { verifyTraces } from "../verify.ts";
 import type { Finish } from "./main.ts";
-import { UNSOUND } from "./options.ts";
+import { addPassThrough, UNSOUND } from "./options.ts";
 import { EXIT, type Outcome } from "./outcome.ts";
 import { replayOutcome } from "./replay.ts";
 import { runDocument } from "./run-document.ts";
@@ -20,11 +20,11 @@ import { storedRun } from "./stored-run.ts";
 interface Options {
   readonly technique?: string;
   readonly unsound?: boolean;
+  readonly passThrough?: readonly string[];
 }
 
 export function declare(command: Command, finish: Finish): void {
-  command
-    .argument("<TRACE>", "a recording")
+  addPassThrough(command.argument("<TRACE>", "a recording"))
     .argument("[OTHER]", "a trace of another run, to be compared instead of running again")
     .option("--technique <NAME>", "the technique to run it under; the recorded one where it is left out")
     .option("--unsound", UNSOUND)
@@ -36,7 +36,10 @@ async function run(path: string, other: string | undefined, options: Options): P
   const recording = openRecording(path);
   const technique = techniqueNamed(options.technique ?? recording.trace().header.technique);
   const unsound = options.unsound === undefined ? {} : { unsound: options.unsound };
-  return replayOutcome(path, (onProgress) => replayTo(recording, { technique, ...unsound, onProgress }));
+  const passThrough = options.passThrough === undefined ? {} : { passThrough: options.passThrough };
+  return replayOutcome(path, (onProgress) =>
+    replayTo(recording, { technique, ...unsound, ...passThrough, onProgress }),
+  );
 }
 
 function compareFiles(path: string, other: string, options: Options): Outcome {

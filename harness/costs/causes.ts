@@ -9,6 +9,7 @@ const CAUSE_OF_REASON: Readonly<Record<string, Cause>> = {
   "privileged-instruction": "privileged",
   "rewritten-site": "privileged",
   "code-access": "paging",
+  "protected-access": "paging",
   "table-write": "paging",
   "page-fault": "paging",
   interrupt: "interrupt",

@@ -14,7 +14,9 @@ const facts: RunFacts = {
   steps: 0,
   digest: "",
   trace: "w.native.trace",
+  recording: "w",
   identity: null,
+  tallies: { whole: { instructions: 0, counts: {}, sites: [], more: 0 }, marks: {} },
 };
 const run = (more: Partial<RunSummary> = {}): RunSummary => ({
   ...summarizeRun(facts, priceRun([], inOrder)),
@@ -28,6 +30,7 @@ const caveatsOf = (...runs: RunSummary[]) => {
     measure: null,
     costModel: pricedModel(inOrder),
     runs,
+    binaries: [],
   };
   return withCaveats(comparison).caveats.map(({ id }) => id);
 };
@@ -56,7 +59,7 @@ describe("caveats", () => {
 
 describe("a run's summary", () => {
   test("has the documented fields in the documented order", () => {
-    expect(Object.keys(run()).slice(0, 11)).toEqual(
+    expect(Object.keys(run()).slice(0, 12)).toEqual(
       [
         "workload",
         "technique",
@@ -66,6 +69,7 @@ describe("a run's summary", () => {
         "steps",
         "digest",
         "trace",
+        "recording",
         "exits",
         "cycles",
         "identity",

@@ -28,8 +28,8 @@ export const CAVEATS: readonly CaveatRule[] = [
     id: "other-binary",
     text: "Runs of different binaries are compared: a difference may be the guest's, not the technique's.",
     applies: (facts) =>
-      new Set(facts.runs.map((run) => `${run.workload}\n${run.binary}`)).size >
-      new Set(facts.runs.map((run) => run.workload)).size,
+      new Set(facts.runs.map((run) => `${run.recording}\n${run.binary}`)).size >
+      new Set(facts.runs.map((run) => run.recording)).size,
   },
   {
     id: "assumed-prices",

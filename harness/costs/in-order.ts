@@ -278,6 +278,54 @@ const PRICES: readonly PriceRow[] = [
     source: LISTED,
   },
   {
+    id: "work.root-tag",
+    unit: "another shadow root: write of satp, with a number that the TLB knows",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { load: 2, "load.used": 1, branch: 1, csr: 1 },
+    source: LISTED,
+  },
+  {
+    id: "work.prefetch-look",
+    unit: "page beside a fault that was looked at",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 8, "load.used": 2, branch: 3 },
+    source: LISTED,
+  },
+  {
+    id: "work.prefetch-fill",
+    unit: "leaf written to a shadow page table besides the one that was missing",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 10, "load.used": 1, store: 1, branch: 2 },
+    source: LISTED,
+  },
+  {
+    id: "work.protect",
+    unit: "shadow entry that shows a page table made read-only",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 2, load: 2, "load.used": 1, store: 1, branch: 1, sfence: 1 },
+    source: LISTED,
+  },
+  {
+    id: "work.trace",
+    unit: "place of a page table in which a changed entry was looked up",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 4, load: 1, "load.used": 1, branch: 2 },
+    source: LISTED,
+  },
+  {
+    id: "work.resync",
+    unit: "page-table entry compared with what was read from it",
+    occasions: ["vmm.work"],
+    status: "derived",
+    of: { alu: 2, load: 1, "load.used": 1, branch: 2 },
+    source: LISTED,
+  },
+  {
     id: "shadow.drop",
     unit: "entry dropped from a shadow page table",
     occasions: ["shadow.drop"],
@@ -341,6 +389,8 @@ function charges(meter: Meter): Fold<void> {
 
     // Counted by the work that goes with them.
     "shadow.fill": nothing,
+    "shadow.accessed": nothing,
+    "stale-translation": nothing,
     "device.path": nothing,
     patch: nothing,
     // The hart carried it out as it does any instruction.

@@ -64,6 +64,8 @@ describe("laps", () => {
   test("survive any order of marks that a guest chooses", () => {
     expect(lapsOf([mark(1, END | 1), mark(2, 0xfff), mark(3, 0)])).toEqual([]);
     expect(lapsOf([mark(5, LAP | 1), mark(9, LAP | 1)])).toMatchObject([{ laps: 1, steps: 4 }]);
+    expect(lapsOf([mark(5, LAP | 1), trap(9)])).toEqual([]);
+    expect(lapsOf([mark(5, LAP | 1), mark(9, END | 1)])).toEqual([]);
     expect(lapsOf([mark(5, BEGIN | 1), mark(6, BEGIN | 1), mark(9, END | 1)])).toMatchObject([{ laps: 1, steps: 4 }]);
   });
 

@@ -33,6 +33,8 @@ export interface Reading {
 
 interface Open {
   begin: Reading;
+  /** Opened by a lap mark outside any interval: without another one it holds no lap. */
+  readonly byLap: boolean;
   /** The last lap mark, if there was one. */
   lap: Reading | undefined;
   laps: number;
@@ -68,7 +70,8 @@ export class Laps {
     const name = markName(event.code, this.#names);
     const open = this.#open.get(name);
     if (kind === MARK_BEGIN || (kind === MARK_LAP && open === undefined)) {
-      if (open === undefined) this.#open.set(name, { begin: read(), lap: undefined, laps: 0 });
+      if (open === undefined)
+        this.#open.set(name, { begin: read(), byLap: kind === MARK_LAP, lap: undefined, laps: 0 });
     } else if (kind === MARK_LAP && open !== undefined) {
       open.lap = read();
       open.laps += 1;
@@ -84,6 +87,8 @@ export class Laps {
 
   #close(name: string, open: Open, read: () => Reading): void {
     this.#open.delete(name);
+    // As where a second process makes its last lap mark after the first one's end mark: all that is left of the run would be one lap.
+    if (open.byLap && open.lap === undefined) return;
     const until = open.lap ?? read();
     let done = this.#done.get(name);
     if (done === undefined) {

@@ -56,6 +56,7 @@ describe("pricing a run", () => {
     ["privileged-instruction", "privileged"],
     ["rewritten-site", "privileged"],
     ["code-access", "paging"],
+    ["protected-access", "paging"],
     ["page-fault", "paging"],
     ["interrupt", "interrupt"],
     ["device-access", "device"],

@@ -11,7 +11,17 @@ import type { PricedRun } from "./price-run.ts";
 /** What the harness knows of a run without pricing it. */
 export type RunFacts = Pick<
   RunSummary,
-  "workload" | "technique" | "variant" | "binary" | "instret" | "steps" | "digest" | "trace" | "identity"
+  | "workload"
+  | "technique"
+  | "variant"
+  | "binary"
+  | "instret"
+  | "steps"
+  | "digest"
+  | "trace"
+  | "recording"
+  | "identity"
+  | "tallies"
 >;
 
 /**
@@ -20,7 +30,7 @@ export type RunFacts = Pick<
  * @returns One run of a comparison, with its fields in the documented order.
  */
 export function summarizeRun(facts: RunFacts, priced: PricedRun): RunSummary {
-  const { workload, technique, variant, binary, instret, steps, digest, trace, identity } = facts;
+  const { workload, technique, variant, binary, instret, steps, digest, trace, recording, identity, tallies } = facts;
   const { total, low, high, byCause, exits, byMark, eventCounts, pricedBy, timeline } = priced;
   return {
     workload,
@@ -31,12 +41,14 @@ export function summarizeRun(facts: RunFacts, priced: PricedRun): RunSummary {
     steps,
     digest,
     trace,
+    recording,
     exits,
     cycles: { total, low, high, byCause },
     identity,
     marks: byMark,
     eventCounts,
     pricedBy,
+    tallies,
     timeline,
   };
 }

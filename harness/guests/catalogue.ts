@@ -10,6 +10,7 @@ import { debianIsFetched, debianLinux, FETCH_DEBIAN } from "./debian-linux.ts";
 import type { Guest } from "./guest.ts";
 import { hutch, hutchPara, hutchPre } from "./hutch.ts";
 import { BUILD_LINUX_MINI, LINUX_MINI, linuxMini, linuxMiniIsBuilt } from "./linux-mini.ts";
+import { openSbi, openSbiIsFetched } from "./opensbi.ts";
 import { U_BOOT_FILE, uBoot } from "./u-boot.ts";
 
 /** hutch's benchmarks, with the count that each runs by default and the one that `--quick` takes. */
@@ -62,6 +63,12 @@ export function catalogue(): readonly CatalogueEntry[] {
       how: fetched ? "" : "trapline guests fetch u-boot",
     },
     {
+      name: "opensbi",
+      what: "Debian's OpenSBI as firmware in machine mode, with the same U-Boot on top of it",
+      ready: openSbiIsFetched(),
+      how: openSbiIsFetched() ? "" : "trapline guests fetch opensbi",
+    },
+    {
       name: "debian",
       what: "Debian's Linux, unmodified, with busybox: files, a block device, a pipe, poweroff",
       ready: debianIsFetched(),
@@ -79,7 +86,7 @@ export function catalogue(): readonly CatalogueEntry[] {
 /**
  * A guest by its name.
  *
- * @param name `hutch`, `hutch-pre`, `hutch-para`, a program of hutch, `u-boot`, `debian` or `linux-mini`.
+ * @param name `hutch`, `hutch-pre`, `hutch-para`, a program of hutch, `u-boot`, `opensbi`, `debian` or `linux-mini`.
  * @param options `run`: what hutch runs. `quick`: fewer laps, or a shorter boot.
  * @throws {RangeError} If there is none of that name, or it takes no command.
  */
@@ -94,6 +101,7 @@ export function guestNamed(name: string, options: { readonly run?: string; reado
   }
   const others: Readonly<Record<string, () => Guest>> = {
     [uBoot.name]: () => uBoot,
+    [openSbi.name]: () => openSbi,
     debian: () => debianLinux({ quick }),
     [LINUX_MINI]: linuxMini,
   };
@@ -106,4 +114,21 @@ export function guestNamed(name: string, options: { readonly run?: string; reado
   if (run !== undefined)
     throw new RangeError(`Cannot run "${run}" as only hutch takes a command: the guest is ${name}`);
   return others[name]!();
+}
+
+/**
+ * A program of hutch with fewer laps: its workload with the quick count.
+ *
+ * @throws {RangeError} If it is none, or its workload begins with no count.
+ */
+export function hurried(guest: Guest): Guest {
+  const build = BUILDS[guest.binary ?? ""];
+  const [program = "", count = "", ...others] = guest.workload.split(" ");
+  if (build === undefined || !Object.hasOwn(PROGRAMS, program) || !/^\d+$/.test(count))
+    throw new RangeError(`Cannot hurry ${guest.name} as only hutch's programs have a quick form: leave --quick out`);
+  return {
+    ...build.running([program, PROGRAMS[program]!.quick, ...others].join(" ")),
+    name: guest.name,
+    ...(guest.diskDevice === undefined ? {} : { diskDevice: guest.diskDevice }),
+  };
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { DiskDevice } from "../../engine/mod.ts";
+
 /** The files of a guest, read. */
 export interface GuestImages {
   /** ELF64, RISC-V `Image`, or raw bytes. */
@@ -28,6 +30,8 @@ export interface Guest {
   readonly append?: string;
   /** Guest RAM; 128 MiB where it does not say. */
   readonly memoryBytes?: number;
+  /** What its disk is, where it has one: a virtio block device where it does not say. */
+  readonly diskDevice?: DiskDevice;
   /** Starts in machine mode, without the engine's SBI. */
   readonly machineMode?: boolean;
   /** Names of the marks it makes, with their ids. */

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cacheFolder } from "./cache.ts";
 import { catalogue, guestNamed } from "./catalogue.ts";
 import { fetchDebianFile, payload } from "./debian.ts";
-import { fileGuest, hutch, uBoot } from "./mod.ts";
+import { fileGuest, hutch, openSbi, uBoot } from "./mod.ts";
 import { U_BOOT_FILE } from "./u-boot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trapline-guests-"));
@@ -84,11 +84,23 @@ describe("the cache", () => {
     expect(await within({ TRAPLINE_CACHE: "", XDG_CACHE_HOME: "" }, cacheFolder)).toMatch(/[/\\]\.cache[/\\]trapline$/);
   });
 
-  test("says how U-Boot gets there, as long as it is not", async () => {
-    const load = () => within({ TRAPLINE_CACHE: join(folder, "empty") }, () => uBoot.load());
-    await expect(load()).rejects.toThrow(
-      /^Cannot load u-boot as it must be in the cache first: it is not; type trapline guests fetch u-boot/,
+  test.each([uBoot, openSbi])("says how $name gets there, as long as it is not", async ({ name, load }) => {
+    await expect(within({ TRAPLINE_CACHE: join(folder, "empty") }, load)).rejects.toThrow(
+      `Cannot load ${name} as it must be in the cache first: it is not; type trapline guests fetch ${name}, or name`,
     );
+  });
+
+  test("gives OpenSBI the U-Boot that it has, as what it starts", async () => {
+    const cache = join(folder, "cache");
+    for (const [guest, file] of [
+      ["opensbi", "fw_jump.elf"],
+      ["u-boot", "u-boot.bin"],
+    ] as const) {
+      mkdirSync(join(cache, "guests", guest), { recursive: true });
+      writeFileSync(join(cache, "guests", guest, file), guest);
+    }
+    const { firmware, kernel } = await within({ TRAPLINE_CACHE: cache }, () => openSbi.load());
+    expect([firmware, kernel].map((bytes) => new TextDecoder().decode(bytes))).toEqual(["opensbi", "u-boot"]);
   });
 });
 

@@ -20,6 +20,7 @@ export const HUTCH_MARKS = {
   disk: 8,
   compute: 9,
   signal: 10,
+  module: 11,
 } as const;
 
 /** Every run has a disk, so that all have the same machine. It is empty: hutch formats it when a file is first used. */

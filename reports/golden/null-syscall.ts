@@ -88,6 +88,7 @@ function run(
     steps: 7_212,
     digest: "3f1c0a9be47d52860b91c6e8d2a4f703",
     trace: `null-syscall.${technique}.trace`,
+    recording: "null-syscall",
     exits,
     ...bill([...units, ["device.access", "device", 1], ["guest.instruction", "guest", 100]], LAPS),
     identity: technique === "native" ? null : { level: "exact", equal: true, firstDifference: null },
@@ -102,6 +103,10 @@ function run(
       },
     ],
     eventCounts: { "guest.trap": LAPS, "guest.return": LAPS },
+    tallies: {
+      whole: { instructions: 7_100, counts: {}, sites: [], more: 0 },
+      marks: { syscall: { instructions: 78 * LAPS, counts: {}, sites: [], more: 0 } },
+    },
     timeline,
   };
 }
@@ -163,4 +168,5 @@ export const COMPARISON: Comparison = {
     ),
   ],
   caveats: [{ id: "made-up", text: "All numbers are made up." }],
+  binaries: [],
 };

@@ -26,7 +26,9 @@
 #define SYS_SIGRETURN 20
 #define SYS_TICKS 21
 #define SYS_IRQ_TOGGLE 22
-#define SYSTEM_CALLS 23
+#define SYS_MODULE_LOAD 23
+#define SYS_MODULE_CALL 24
+#define SYSTEM_CALLS 25
 
 #define EPERM 1
 #define ENOENT 2

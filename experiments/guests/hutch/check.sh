@@ -83,6 +83,7 @@ truncate -s 1M "$scratch/empty"
 tested=$(printf '%s\nPASS disk\n%s' "$groups" "$ending")
 says "selftest; selftest" "$(printf '%s\n%s' "$tested" "$tested")" $(disk "$scratch/empty")
 says "selftest" "$tested" $(disk "$scratch/empty")
+says "module 20" "module: 20 calls, 20 right, 20 after it was replaced" $(disk "$scratch/empty")
 yes "a disk for hutch" | head -c 65536 >"$scratch/text"
 says "disk-read 100" "disk-read: 100 blocks, checksum 41833f8312727c21" $(disk "$scratch/text")
 
@@ -99,7 +100,7 @@ fi
 if command -v riscv64-unknown-elf-gcc >/dev/null; then
   for folder in one two/deeper; do
     mkdir -p "$scratch/$folder"
-    cp -r Makefile abi.h kernel.ld kernel user "$scratch/$folder"
+    cp -r Makefile abi.h kernel.ld kernel module user "$scratch/$folder"
     make -s -C "$scratch/$folder" || failures=$((failures + 1))
   done
   expect "build in two folders" "$(sha256sum <"$scratch/one/build/hutch.elf")" \

@@ -8,24 +8,32 @@
  */
 import type { LogBatch } from "../../../engine/event/mod.ts";
 import {
+  brokenShadow,
   createMachine,
   full,
+  guardVmmMemory,
   leakNames,
   type Machine,
   native,
   rewritingInline,
   rewritingTrap,
+  shadowed,
   type Technique,
   type Tier,
 } from "../../../engine/mod.ts";
 import { compareGuestStreams, formatDifference } from "../../../traces/mod.ts";
 import { LAYOUT } from "./constructs.ts";
+import { firmwareOf } from "./firmware.ts";
 import { assembled, type Kernel, profileOf, sourceOf } from "./generate.ts";
 
 const MEMORY_BYTES = LAYOUT.end - 0x8000_0000;
 /** Steps after which a kernel that does not end has shown what it can. */
 const BUDGET = 6000;
 const TECHNIQUES: readonly Technique[] = [full, rewritingTrap, rewritingInline];
+/** With every way of shadow paging. */
+export const ALL_TECHNIQUES: readonly Technique[] = [...TECHNIQUES, ...shadowed];
+/** One in so many runs of the hart has shadows and the VMM's memory looked at around it. */
+const LOOKED_AT = 8;
 
 /** What is wrong with a run of a kernel. */
 export interface KernelFailure {
@@ -53,10 +61,12 @@ interface Run {
 
 interface Ready extends Kernel {
   readonly bytes: Uint8Array;
+  readonly starts: { readonly firmware?: Uint8Array };
 }
 function run(kernel: Ready, technique: Technique, tier: Tier, onMachine?: (machine: Machine) => void): Run {
   const machine = createMachine({
     kernel: kernel.bytes,
+    ...kernel.starts,
     memoryBytes: MEMORY_BYTES,
     rtcSeconds: 0,
     machineMode: false,
@@ -68,59 +78,50 @@ function run(kernel: Ready, technique: Technique, tier: Tier, onMachine?: (machi
     threshold: 3,
   });
   onMachine?.(machine);
+  watchVmm(machine);
   for (;;) {
     const stop = machine.run(Math.min(BUDGET, machine.step + kernel.stride));
     machine.checkpoint();
-    checkShadows(machine);
     if (stop.kind === "until" && machine.step < BUDGET) continue;
     return { machine, events: machine.log.drain(), stop: JSON.stringify(stop) };
   }
 }
 
-/** What a VMM has beside what every execution has. */
-interface Shadowing {
-  readonly leaked: { readonly supervisor: number };
-  readonly shadow: {
-    leaves(): Iterable<{ readonly key: string; readonly page: number; readonly frame: number; readonly flags: number }>;
-  };
-}
-const PAGE_BYTES = 4096;
-const [READ, WRITE, EXECUTE] = [2, 4, 8];
-const STATE_PAGE = 2 ** 27 - 1;
-const USER = "0";
-
 /**
- * No shadow shows a frame that is not the guest's RAM, but to the guest's kernel: copies of its code and stubs, to be executed alone, and the state
- * page, never to be executed.
- *
- * @throws {RangeError} If one does.
+ * Makes a machine throw where a shadow is not what it must be when the guest is about to run, or the VMM's memory is not what it was when the guest
+ * has left.
  */
-function checkShadows({ parts: { execution } }: Machine): void {
-  if (!("shadow" in execution)) return;
-  const { shadow } = execution as unknown as Shadowing;
-  for (const { key, page, frame, flags } of shadow.leaves()) {
-    if (frame >= 0x8000_0000 / PAGE_BYTES && frame < LAYOUT.end / PAGE_BYTES) continue;
-    const allowed = page % 2 ** 27 === STATE_PAGE ? READ | WRITE : EXECUTE;
-    if (key.split("/")[1] === USER || (flags & (READ | WRITE | EXECUTE)) !== allowed)
-      throw new RangeError(
-        `Cannot show the guest frame 0x${frame.toString(16)} as it is not of its RAM: root ${key}, page 0x${page.toString(16)}, flags 0x${flags.toString(16)}`,
-      );
-  }
+function watchVmm(machine: Machine): void {
+  guardVmmMemory(machine, LOOKED_AT);
+  const { hart } = machine.parts.platform;
+  const run = hart.run.bind(hart);
+  let runs = 0;
+  hart.run = (budget) => {
+    const wrong = runs++ % LOOKED_AT === 0 ? brokenShadow(machine) : undefined;
+    if (wrong !== undefined) throw new RangeError(`Cannot run the guest as a shadow is not what it must be: ${wrong}`);
+    return run(budget);
+  };
 }
 
 const nameOf = ({ name, variant }: Technique): string => (variant ? `${name}:${variant}` : name);
 
+/** What a kernel runs under unless somebody says otherwise: each technique, and one way of shadow paging, each kernel another. */
+const usual = ({ stride }: Kernel): readonly Technique[] => [...TECHNIQUES, shadowed[stride % shadowed.length]!];
+
 /** Runs a kernel bare and under each technique, to the first that differs. */
 export function compareKernel(
   kernel: Kernel,
-  { techniques = TECHNIQUES, onMachine }: KernelOptions = {},
+  { techniques = usual(kernel), onMachine }: KernelOptions = {},
 ): KernelResult {
-  const ready = { ...kernel, bytes: assembled(sourceOf(kernel)) };
+  const { firmware } = kernel;
+  const starts = firmware === null ? {} : { firmware: firmwareOf(firmware) };
+  const ready = { ...kernel, bytes: assembled(sourceOf(kernel)), starts };
   const bare = run(ready, native, "interpreter");
   const leaky = leakNames(profileOf(kernel)).length > 0;
   let events = 0;
   for (const technique of techniques) {
     if (leaky && technique.requires.includes("all-sensitive-trap")) continue;
+    if (firmware !== null && technique.machineMode !== true) continue;
     const found = difference(bare, technique, () => run(ready, technique, kernel.tier, onMachine));
     if (typeof found === "string")
       return { steps: bare.machine.step, events, failure: { technique: nameOf(technique), message: found } };
@@ -142,7 +143,7 @@ function difference(bare: Run, technique: Technique, make: () => Run): number | 
     return formatDifference(compared, { workload: "a generated kernel", left: "bare", right: nameOf(technique) });
   if (virtual.stop !== bare.stop) return `the bare run stopped with ${bare.stop}, this one with ${virtual.stop}`;
   const { execution } = virtual.machine.parts;
-  const { supervisor } = (execution as unknown as Shadowing).leaked;
+  const { supervisor } = (execution as unknown as { readonly leaked: { readonly supervisor: number } }).leaked;
   if (supervisor > 0) return `${supervisor} sensitive instructions of the kernel ran where they were not seen`;
   return compared.events;
 }

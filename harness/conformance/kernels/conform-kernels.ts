@@ -57,5 +57,6 @@ function report(kernel: Kernel, options: KernelOptions): string {
     }
   }
   holds({ ...small, tier: "interpreter" });
+  holds({ ...small, firmware: null });
   return failure === undefined ? "once, and not again" : describeFailure(small, failure);
 }

@@ -3,7 +3,7 @@
  *
  * Each has a handler, two address spaces of Sv39 (and one of Sv48), four frames of data, a page of user code, and ends by a call of the SBI.
  *
- * Left out: kernels that start in machine mode, which no technique runs; disks.
+ * Left out: disks.
  *
  * @module
  */
@@ -21,11 +21,12 @@ import {
   VIRTUAL_TEXT,
   WINDOW,
 } from "./constructs.ts";
+import type { Firmware } from "./firmware.ts";
 
 /** Tiers that techniques run generated kernels in; the bare machine interprets. */
 export const TIERS: readonly Tier[] = ["interpreter", "jit", "reference"];
 /** Profiles that generated kernels run on. */
-export const KERNEL_PROFILES = ["strict", "extended", "svadu", "leaky-x86"] as const;
+export const KERNEL_PROFILES = ["strict", "extended", "svadu", "leaky-x86", "leaky-silent", "leaky-min"] as const;
 
 /** A kernel, as what it was made of. */
 export interface Kernel {
@@ -37,6 +38,8 @@ export interface Kernel {
   /** Steps between two digests. */
   readonly stride: number;
   readonly items: readonly Item[];
+  /** The firmware that the machine starts in; null where the machine's own serves the kernel. */
+  readonly firmware: Firmware | null;
 }
 
 /** The most items of a kernel, and the most passes. */
@@ -66,6 +69,7 @@ export function kernelOf(seed: number): Kernel {
       number(),
       number(),
     ]),
+    firmware: random.below(4) === 0 ? number() : null,
   };
 }
 
@@ -95,7 +99,7 @@ const FUNCTION_WORDS = "0x8067140022f3";
 
 /** @returns The kernel's source; it is loaded at, and linked to, {@link LAYOUT}.text. */
 export function sourceOf({ place, profile, passes, items }: Kernel): string {
-  const userReadsCsrs = profile !== "leaky-x86";
+  const userReadsCsrs = !profile.startsWith("leaky");
   const codes = items.map(([construct, a, b, c], id) => {
     const { name, code } = CONSTRUCTS[construct % CONSTRUCTS.length]!;
     const made = code([a, b, c], { id, place, userReadsCsrs });

@@ -11,6 +11,7 @@ import {
   assembled,
   KERNEL_PROFILES,
   type Kernel,
+  kernelOf,
   MOST_ITEMS,
   MOST_PASSES,
   profileOf,
@@ -31,6 +32,7 @@ const kernels: fc.Arbitrary<Kernel> = fc.record({
     maxLength: MOST_ITEMS,
     size: "max",
   }),
+  firmware: fc.constant(null),
 });
 /** The machine's seed of this suite; a failure names the one that shows it again. */
 const SEED = 20_20;
@@ -43,6 +45,7 @@ const kernelWith = (items: readonly Named[], options: Partial<Kernel> = {}): Ker
   tier: "interpreter",
   passes: 2,
   stride: 100,
+  firmware: null,
   ...options,
   items: items.map(([name, ...numbers]) => [CONSTRUCTS.findIndex((construct) => construct.name === name), ...numbers]),
 });
@@ -100,6 +103,49 @@ describe("generated kernels", () => {
   });
 });
 
+describe("generated firmware", () => {
+  const started = (firmware: number): Kernel => ({ ...kernelOf(firmware), profile: "strict", firmware });
+
+  test("traps into machine mode for each mode below, and is run under full virtualization as on the bare machine", () => {
+    const seen = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const result = compareKernel(started(seed), {
+        techniques: [full],
+        onMachine: ({ parts: { platform } }) => {
+          const { guest } = platform;
+          const enter = guest.enter.bind(guest);
+          guest.enter = (cause, interrupt, low, high) => {
+            const from = guest.mode;
+            enter(cause, interrupt, low, high);
+            seen.add(`${interrupt ? "interrupt" : "trap"} from ${from} to ${guest.mode}`);
+          };
+        },
+      });
+      expect(result.failure, `firmware ${seed}`).toBeUndefined();
+    }
+    const all = ["trap from 3 to 3", "trap from 1 to 3", "trap from 0 to 3", "trap from 1 to 1", "trap from 0 to 1"];
+    expect(all.filter((one) => !seen.has(one))).toEqual([]);
+    expect(seen).toContain("interrupt from 1 to 3");
+  });
+
+  test("is compared: a fault planted in what machine mode sees is found", () => {
+    const found = Array.from({ length: 4 }, (_, seed) =>
+      compareKernel(started(seed), {
+        techniques: [full],
+        onMachine: ({ parts: { platform } }) => {
+          const { guest } = platform;
+          const enter = guest.enter.bind(guest);
+          guest.enter = (cause, interrupt, low, high) => {
+            enter(cause, interrupt, low, high);
+            if (guest.mode === 3) guest.write(0x343, guest.word(0x343) ^ 1, 0);
+          };
+        },
+      }),
+    );
+    expect(found.some(({ failure }) => failure !== undefined)).toBe(true);
+  });
+});
+
 describe("what generated kernels found once", () => {
   test("is not there: under Bare, the end of the address space is nobody's", () => {
     const traps = Array.from({ length: 40 }, (_, i): Named => ["trap", i, 0, 0]);
@@ -141,11 +187,26 @@ describe("comparing generated kernels", () => {
       techniques: [rewritingInline],
       onMachine: ({ parts: { execution } }) => {
         const { shadow } = execution as unknown as { shadow: { leaves: () => unknown } };
-        shadow.leaves = () => [
-          { key: "1/1/false/false", page: 5, frame: (0x8000_0000 + (4 << 20)) / 4096, flags: 0xdf },
-        ];
+        shadow.leaves = () => [{ key: "1/1/0/0", page: 5, frame: 0x8_0400, flags: 0xdf, level: 0 }];
       },
     });
-    expect(failure?.message).toMatch(/Cannot show the guest frame 0x80400 as it is not of its RAM/);
+    expect(failure?.message).toMatch(/an entry shows what is not guest RAM: root 1\/1\/0\/0, page 0x5, frame 0x80400/);
+  });
+
+  test.each(["full", "rewriting"])("finds a change of the VMM's memory under the guest: %s", (name) => {
+    const { failure } = compareKernel(ofConstructs(["add"]), {
+      techniques: [full, rewritingInline].filter((technique) => technique.name === name),
+      onMachine: ({ parts: { platform } }) => {
+        const { hart, memory } = platform;
+        const run = hart.run.bind(hart);
+        hart.run = (budget) => {
+          const stop = run(budget);
+          // In a shadow table, behind the entries that kernels use; its first frame may be the state page.
+          memory.write(0x8040_1ff0, 8, BigInt(platform.position.step + 1));
+          return stop;
+        };
+      },
+    });
+    expect(failure?.message).toMatch(/the guest must not change the VMM's memory/);
   });
 });

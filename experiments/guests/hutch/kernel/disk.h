@@ -4,6 +4,16 @@
 
 #include "process.h"
 
+#define SECTORS_IN_BLOCK 8
+
+/* A way to the disk, for one transfer at a time. */
+struct disk_driver {
+  u64 (*start)(void); /* the number of blocks; 0: there is no such disk */
+  void (*interrupt)(u32 irq);
+  i64 (*transfer)(u64 block, void *page, bool write);
+};
+extern const struct disk_driver ata_disk, virtio_disk;
+
 /* disk.c */
 void disk_init(void);
 void disk_interrupt(u32 irq);
@@ -28,6 +38,7 @@ i64 fs_open(const char *name, bool create, bool truncate);
 i64 fs_unlink(const char *name);
 i64 fs_size(u32 inode);
 i64 fs_read(u32 inode, u64 offset, u64 to, u64 n);
+i64 fs_load(u32 inode, void *to, u64 n);
 i64 fs_write(u32 inode, u64 offset, u64 from, u64 n);
 
 #endif

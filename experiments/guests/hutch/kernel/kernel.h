@@ -31,6 +31,10 @@ struct boot_info {
   u64 timebase;          /* 0: it named none */
   u64 arguments_length;  /* with the NUL; more than ARGUMENTS_SIZE: the rest is cut off */
   char arguments[ARGUMENTS_SIZE];
+  struct {
+    u64 command, control; /* the two blocks of registers; 0: there is none */
+    u32 shift, irq;
+  } ata;
 };
 extern struct boot_info boot_info;
 extern u64 kernel_root[512];

@@ -12,6 +12,7 @@
 #define SSTATUS_SUM 0x40000
 #define SSTATUS_MXR 0x80000
 
+#define SIE_SSIE 0x2
 #define SIE_STIE 0x20
 #define SIE_SEIE 0x200
 
@@ -36,6 +37,7 @@
 #ifndef __ASSEMBLER__
 
 #define CAUSE_INTERRUPT (1UL << 63)
+#define CAUSE_SOFTWARE (CAUSE_INTERRUPT | 1)
 #define CAUSE_TIMER (CAUSE_INTERRUPT | 5)
 #define CAUSE_EXTERNAL (CAUSE_INTERRUPT | 9)
 
@@ -56,6 +58,8 @@ static inline unsigned long read_time(void) {
 }
 
 /* Orders earlier page-table stores before later translations and drops every cached translation. */
+/* Code that was stored is fetched from now on. Without a name, so that the extension need not be switched on: fence.i. */
+static inline void fence_code(void) { __asm__ volatile(".4byte 0x0000100f" ::: "memory"); }
 static inline void fence_translations(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 
 /* The same for the leaf of one virtual address. */

@@ -6,6 +6,8 @@ typedef i64 (*system_call)(u64, u64, u64);
 
 i64 sys_fork(void);
 i64 sys_irq_toggle(u64 n);
+i64 sys_module_load(u64 descriptor);
+i64 sys_module_call(u64 argument);
 
 static i64 sys_getpid(void) { return current->pid; }
 
@@ -42,4 +44,6 @@ const system_call system_calls[SYSTEM_CALLS] = {
     [SYS_SIGRETURN] = (system_call)do_sigreturn,
     [SYS_TICKS] = (system_call)sys_ticks,
     [SYS_IRQ_TOGGLE] = (system_call)sys_irq_toggle,
+    [SYS_MODULE_LOAD] = (system_call)sys_module_load,
+    [SYS_MODULE_CALL] = (system_call)sys_module_call,
 };

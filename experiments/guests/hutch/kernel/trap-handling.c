@@ -6,7 +6,7 @@ extern char copy_user_start[], copy_user_end[], copy_user_fault[];
 static bool interrupt(u64 cause) {
   if (cause == CAUSE_TIMER) timer_interrupt();
   else if (cause == CAUSE_EXTERNAL) external_interrupt();
-  else return false;
+  else return arch_interrupt(cause);
   return true;
 }
 

@@ -102,10 +102,13 @@ from_kernel:
   call kernel_trap
   ARCH_RETURN_TO_KERNEL
 
-/* enter_user(process): the first return to user mode of process 1. */
+/* enter_user(process): the first return to user mode of process 1, which finds nothing of the kernel's in its registers. */
   .globl enter_user
 enter_user:
   mv sp, a0
+  .irp register, gp, tp, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11
+  li \register, 0
+  .endr
   ARCH_USER_STATUS
   j trap_return
 

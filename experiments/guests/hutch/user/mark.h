@@ -19,6 +19,7 @@
 #define MARK_DISK 8
 #define MARK_COMPUTE 9
 #define MARK_SIGNAL 10
+#define MARK_MODULE 11
 
 #define MARK(kind, id) __asm__ volatile("slti x0, x0, %0" ::"i"((kind) << 8 | (id)) : "memory")
 

@@ -18,6 +18,8 @@
 #define CALL_UPDATE 13
 #define CALL_GUARD 14
 #define CALL_UNGUARD 15
+#define CALL_DISK 16
+#define CALL_SUBMIT 17
 
 /* Fields of the state page, from address 0. */
 #define STATE_SSCRATCH -2048
@@ -29,8 +31,8 @@
 #define STATE_SPILL1 -1968
 #define STATE_SPILL3 -1952
 #define STATE_SIE_FLAG -1936
-#define STATE_PENDING -1935
 #define STATE_NEXT -1928
+#define STATE_PENDING -1912
 
 #ifdef __ASSEMBLER__
 
@@ -191,6 +193,17 @@ static inline u64 hypercall(u64 call, u64 argument0, u64 argument1, u64 argument
   return a0;
 }
 
+/* One that answers a value. */
+static inline u64 hypercall_value(u64 call, u64 *value) {
+  register u64 a0 __asm__("a0") = 0;
+  register u64 a1 __asm__("a1") = 0;
+  register u64 a6 __asm__("a6") = call;
+  register u64 a7 __asm__("a7") = HYPERCALLS;
+  __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a6), "r"(a7) : "memory");
+  *value = a1;
+  return a0;
+}
+
 static inline u64 trap_pc(void) { return STATE(u64, STATE_SEPC); }
 static inline void trap_set_pc(u64 pc) { STATE(u64, STATE_SEPC) = pc; }
 static inline u64 trap_value(void) { return STATE(u64, STATE_STVAL); }
@@ -199,7 +212,14 @@ static inline u64 fp_status(void) { return STATE(u64, STATE_STATUS) & SSTATUS_FS
 static inline void fp_status_set(u64 bits) { STATE(u64, STATE_STATUS) |= bits; }
 static inline void fp_status_clear(u64 bits) { STATE(u64, STATE_STATUS) &= ~bits; }
 
-static inline void interrupts_enable(u64 which) { hypercall(CALL_ENABLE, which, 0, 0); }
+/* Events come as the software interrupt. */
+static inline void interrupts_enable(u64 which) { hypercall(CALL_ENABLE, which | SIE_SSIE, 0, 0); }
+void arch_event(void);
+static inline bool arch_interrupt(u64 cause) {
+  if (cause != CAUSE_SOFTWARE) return false;
+  arch_event();
+  return true;
+}
 
 /* The call opens interrupts as it ends, so one that is pending is taken right behind it. */
 static inline void interrupts_wait(void) {
@@ -242,6 +262,10 @@ static inline void space_leaf_changed(u64 page, bool known) {
   if (known && !tables_guarded) hypercall(CALL_FLUSH, 1, page, 1);
 }
 static inline void space_gone(u64 satp) { hypercall(CALL_FLUSH, 2, satp, 0); }
+
+/* The disk's own way, where the VMM has one (disk-ring.c). */
+extern const struct disk_driver ring_disk;
+#define ARCH_DISK_DRIVERS &ring_disk,
 
 /* Output is collected and written in one call. */
 void arch_console_put(char c);

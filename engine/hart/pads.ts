@@ -1,0 +1,46 @@
+/**
+ * Pads: what an afterburner leaves room by. They weigh nothing and no step boundary lies before them (guest time rule T3), so whoever looks at
+ * a hart from outside first lets it run the pads at pc.
+ *
+ * @module
+ */
+import { findInstruction } from "../isa/instructions.ts";
+import type { Hart } from "./hart.ts";
+import { ACCESS, permits, physicalOf } from "./paging.ts";
+import { canonical, pageOf, type Regions, type Root, spaceOf, type Translations } from "./translations.ts";
+
+const PAD_BITS = findInstruction("pad")!.match;
+
+/** What the guest's instructions are fetched by. */
+export interface Fetching {
+  readonly mode: number;
+  readonly root: Root;
+  readonly regions: Regions;
+}
+
+/**
+ * Runs the pads at pc. Owners call it wherever the outside may look: before an interrupt and before they return. It looks only where looking
+ * changes nothing: at pages whose translation is held already.
+ *
+ * @param hart Whose pc is moved behind them.
+ * @param translations The guest's set.
+ * @param guest What it fetches by.
+ */
+export function settle(hart: Hart, translations: Translations, { mode, root, regions }: Fetching): void {
+  const { memory } = hart;
+  for (;;) {
+    const { pcLow: low, pcHigh: high } = hart;
+    if ((low & 4095) > 4092) return;
+    let physical = (high >>> 0) * 2 ** 32 + low;
+    if (mode !== 3 && root >= 0) {
+      if (!canonical(root, high)) return;
+      const page = pageOf(root, low, high);
+      const leaf = translations.lookup(spaceOf(root, page, regions), page);
+      if (leaf < 0 || !permits(leaf, ACCESS.fetch, { user: mode === 0, sum: false, mxr: false })) return;
+      physical = physicalOf(leaf, translations.level, low, high);
+    }
+    if (!memory.holds(physical, 4) || Number(memory.read(physical, 4)) !== PAD_BITS) return;
+    hart.watches.reached(hart.pc, hart.position.step);
+    hart.pc = BigInt.asUintN(64, hart.pc + 4n);
+  }
+}
