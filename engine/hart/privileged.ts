@@ -530,6 +530,7 @@ export class Privileged {
   leave(instruction: "sret" | "mret"): void {
     const words = this.#words;
     let status = this.#status();
+    const from = this.mode;
     const epc = instruction === "sret" ? N.sepc : N.mepc;
     if (instruction === "sret") {
       this.mode = (status & SPP) !== 0 ? SUPERVISOR : USER;
@@ -544,7 +545,8 @@ export class Privileged {
     const { u32 } = this.#memory;
     u32[at.PC >>> 2] = words[2 * epc]!;
     u32[(at.PC >>> 2) + 1] = words[2 * epc + 1]!;
-    this.onChange();
+    // Below machine mode, only the mode decides what instructions run under of all that has changed here.
+    if (this.mode !== from || from === MACHINE) this.onChange();
     this.onReturn?.();
   }
 

@@ -33,12 +33,11 @@ export const CSR_PLACES: readonly { readonly number: number; readonly offset: nu
 const at = (field: StateFieldName): string => `${FIELDS[field].offset}(x0)`;
 const SPILL = `sd $t, ${at("spill0")}`;
 const UNSPILL = `ld $t, ${at("spill0")}`;
-/** sstatus into rd, by way of another register: FS, SPP and the rest from one field, SIE from its own. */
-const STATUS = [`lbu $t, ${at("sieFlag")}`, `ld $rd, ${at("status")}`, "or $rd, $rd, $t"];
-const CLOSE = `sb x0, ${at("sieFlag")}`;
-/** Before anything changes: an interrupt that waits for interrupts to be opened is the VMM's to bring. */
-const LOOK = [`lbu $t, ${at("pending")}`, "beqz $t, open", UNSPILL, "ebreak", "open:"];
-const OPEN = [`li $t, ${SIE}`, `sb $t, ${at("sieFlag")}`];
+/** sstatus into rd: as it is while interrupts are open; where that is 0, as it is while they are closed. */
+const OPEN_STATUS = `ld $rd, ${at("sieFlag")}`;
+const CLOSED_STATUS = `ld $rd, ${at("status")}`;
+const STATUS = [OPEN_STATUS, "bnez $rd, read", CLOSED_STATUS, "read:"];
+const CLOSE = `sd x0, ${at("sieFlag")}`;
 
 /** The instructions of each form: $rd and $rs1 are the site's registers, $t another one than $rd, $csr the CSR's place. */
 export const FORMS = {
@@ -47,11 +46,19 @@ export const FORMS = {
   write: ["sd $rs1, $csr(x0)"],
   swap: ["ld $rd, $csr(x0)", "sd $rs1, $csr(x0)"],
   "swap-same": [SPILL, "mv $t, $rd", "ld $rd, $csr(x0)", "sd $t, $csr(x0)", UNSPILL],
-  status: [SPILL, ...STATUS, UNSPILL],
+  status: STATUS,
   close: [CLOSE],
-  "close-status": [SPILL, ...STATUS, UNSPILL, CLOSE],
-  open: [SPILL, ...LOOK, ...OPEN, UNSPILL],
-  "open-status": [SPILL, ...LOOK, ...STATUS, ...OPEN, UNSPILL],
+  "close-status": [...STATUS, CLOSE],
+  // Before anything changes: an interrupt that waits for interrupts to be opened is the VMM's to bring.
+  open: [
+    ...[SPILL, `ld $t, ${at("opens")}`, "bnez $t, open", UNSPILL, "ebreak"],
+    ...["open:", `sd $t, ${at("sieFlag")}`, UNSPILL],
+  ],
+  // The same. Where they are open already nothing changes; else rd is what they are opened with, and then what was read.
+  "open-status": [
+    ...[OPEN_STATUS, "bnez $rd, read", `ld $rd, ${at("opens")}`, "bnez $rd, open", "ebreak"],
+    ...["open:", `sd $rd, ${at("sieFlag")}`, CLOSED_STATUS, "read:"],
+  ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 export type FormName = keyof typeof FORMS;
 

@@ -5,12 +5,15 @@
  *
  * The forms come to it as data: words with a note of which field takes which operand.
  *
- * Left out: sites that cross a page, records of other classes than CSR instructions; these are left as they are, and trap.
+ * A record is the guest's word: what it says is looked at before anything is written.
+ *
+ * Left out: records that point into the middle of an instruction (`trapline afterburn --scan` refuses such a file), sites that cross a page, records of other classes than CSR instructions; these are left as they are, and trap.
  *
  * @module
  */
 import { PAGE_BYTES } from "../hart/memory.ts";
 import { assemble } from "../isa/assemble.ts";
+import { findInstruction } from "../isa/instructions.ts";
 import { SITE_RECORD, SITE_RECORD_BYTES } from "../isa/sites.ts";
 import { assembleForm, CSR_PLACES, FORMS, type FormName, SEPC, SIE, SSTATUS } from "./inline.ts";
 import { STUB_PAGES } from "./stubs.ts";
@@ -24,6 +27,7 @@ export const WEDGE = {
   records: 0x2_0000,
 } as const;
 
+const PAD = findInstruction("pad")!.match;
 const NAMES = Object.keys(FORMS) as FormName[];
 const OPERANDS = ["rd", "rs1", "t"] as const;
 /** Places of register fields in an instruction. */
@@ -147,8 +151,26 @@ loop:
   add t3, a0, a1
   li t4, ${PAGE_BYTES}
   bgtu t3, t4, loop
-  # The instruction, and what it is made of.
+  # Only pads may be written over besides: a record may say anything.
+  andi t1, a0, 1
+  bnez t1, loop
+  andi t1, a1, 3
+  bnez t1, loop
   add a2, s3, a0
+  li t4, ${PAD}
+  addi t3, a2, 4
+  add t5, a2, a1
+pads:
+  bgeu t3, t5, padded
+  lhu t0, 0(t3)
+  lhu t1, 2(t3)
+  slli t1, t1, 16
+  or t0, t0, t1
+  bne t0, t4, loop
+  addi t3, t3, 4
+  j pads
+padded:
+  # The instruction, and what it is made of.
   lhu t0, 0(a2)
   lhu t1, 2(a2)
   slli t1, t1, 16
