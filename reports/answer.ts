@@ -4,7 +4,7 @@
  * @module
  */
 import { CAUSES, type Comparison, type RunSummary } from "../harness/comparison.ts";
-import { formatAmount, formatCount, formatRatio, formatShare } from "./format.ts";
+import { formatAmount, formatCount, formatExits, formatRatio, formatShare } from "./format.ts";
 import { type Compared, compareRuns, labelOf, recordingsOf, unitOf, workloadOf } from "./measure.ts";
 import { CAUSE_NAMES } from "./palette.ts";
 
@@ -39,7 +39,7 @@ function sentence(
   const cost = `${formatAmount(cycles.total / laps)} cycles`;
   if (run.technique === baseline || ratio === null) return `Under ${label}, one ${unit} (${workload}) costs ${cost}.`;
   const band = `${formatRatio(ratio.low)} to ${formatRatio(ratio.high)} within the prices' bands`;
-  const left = exits.total === 0 ? "with no exit" : `with ${formatAmount(exits.total / laps)} exits`;
+  const left = exits.total === 0 ? "with no exit" : `with ${formatExits(exits.total / laps)}`;
   const [largest] = CAUSES.filter((cause) => cause !== "guest" && cycles.byCause[cause] > 0).sort(
     (a, b) => cycles.byCause[b] - cycles.byCause[a],
   );

@@ -5,7 +5,7 @@
  */
 import { CAUSES, type Comparison, type RunSummary } from "../harness/comparison.ts";
 import { ticks } from "./axis.ts";
-import { formatAmount, formatCount, formatRatio } from "./format.ts";
+import { formatAmount, formatCount, formatExits, formatRatio } from "./format.ts";
 import { causeItems, drawLegend, layLegend } from "./legend.ts";
 import { labelOf, type Measured, measureRun, unitOf } from "./measure.ts";
 import { CAUSE_NAMES, clipped, textWidth } from "./palette.ts";
@@ -46,7 +46,9 @@ export function devicePaths({ bytes }: { readonly bytes: number }): Report {
         return { run, title, measured: measureRun(run, comparison.measure) };
       });
       const title = `Cost of ${formatCount(bytes)} bytes, by the way to the device`;
-      const caption = `Modelled cycles of one ${unit}, which moves ${formatCount(bytes)} bytes, by cause; behind each bar its exits, and the bytes that each of them moves.`;
+      const ported = comparison.runs.some(({ technique }) => technique === "para");
+      const byCall = ported ? " A kernel under para asks its VMM by hypercalls, whatever the device is." : "";
+      const caption = `Modelled cycles of one ${unit}, which moves ${formatCount(bytes)} bytes, by cause; behind each bar its exits, and the bytes that each of them moves.${byCall}`;
       const svg = await draw(paths, title, bytes);
       return artifact({ name: NAME, title, caption, svg, table: tableOf(paths, comparison, bytes) });
     },
@@ -60,8 +62,8 @@ function bytesPerExit({ exits, laps }: Measured, bytes: number): number | null {
 
 function said(measured: Measured, bytes: number): string {
   const each = bytesPerExit(measured, bytes);
-  const exits = formatAmount(measured.exits.total / measured.laps);
-  return each === null ? "no exits" : `${exits} exits of ${formatAmount(each)} bytes`;
+  const exits = formatExits(measured.exits.total / measured.laps);
+  return each === null ? "no exits" : `${exits} of ${formatAmount(each)} bytes`;
 }
 
 function draw(all: readonly Path[], title: string, bytes: number): Promise<string> {

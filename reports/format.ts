@@ -15,6 +15,11 @@ export function formatAmount(value: number): string {
   return group(value.toFixed(value < 0.095 ? 3 : value < 0.95 ? 2 : value < 99.95 ? 1 : 0));
 }
 
+/** @returns A number of exits in words: 1 exit, 2.5 exits. */
+export function formatExits(value: number): string {
+  return value === 1 ? "1 exit" : `${formatAmount(value)} exits`;
+}
+
 /** @returns A ratio with three digits that mean something, such as 1.00×, 12.3× or 1,234×. */
 export function formatRatio(value: number): string {
   return `${formatRatioNumber(value)}\u00d7`;

@@ -40,7 +40,7 @@ export function slowdown({ baseline }: { readonly baseline: Baseline }): Report 
       const title = `Slowdown relative to ${name}, by cause`;
       const description = describe(facets, name);
       const caption = `Modelled cycles of one ${unit}, relative to ${name}. Hatched parts rest on assumed prices; a whisker shows how far the ratio moves while every price stays within its band.`;
-      const svg = await drawStackedBars({ name: "slowdown", title, description }, facets, comparison, name);
+      const svg = await drawStackedBars({ name: "slowdown", title, description, axis: "shared" }, facets, comparison, name);
       return artifact({ name: "slowdown", title, caption, svg, table: tableOf(facets) });
     },
   };
@@ -65,9 +65,10 @@ export function costPerMark({ baseline }: { readonly baseline: Baseline }): Repo
       );
       const title = `Cost of one lap of each mark, relative to ${name}`;
       const description = facets.length === 0 ? "The guest made no marks." : describe(facets, name);
-      const svg = await drawStackedBars({ name: "cost-per-mark", title, description }, facets, comparison, name);
+      const frame = { name: "cost-per-mark", title, description, axis: "own" } as const;
+      const svg = await drawStackedBars(frame, facets, comparison, name);
       const caption =
-        "Every stretch that the guest marks itself, on one axis; the same bars as above for the measured one.";
+        "Every stretch that the guest marks itself, each on an axis of its own, as some are slowed down far more than others.";
       return artifact({ name: "cost-per-mark", title, caption, svg, table: tableOf(facets) });
     },
   };

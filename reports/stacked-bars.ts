@@ -26,6 +26,8 @@ const ROW = 34;
 const BAR = 20;
 const TITLE = 28;
 const RIGHT = 112;
+/** Under the bars of a facet that has an axis of its own. */
+const AXIS = 18;
 /** Bars beyond these are in the table only: a guest that makes many marks must not break the figure. */
 const BAR_CAP = 90;
 /** More segments than this are not told apart: the smallest causes then count as other. */
@@ -90,16 +92,16 @@ function segmentsOf(
 }
 
 /**
- * Draws facets of bars on one axis of ratios.
+ * Draws facets of bars.
  *
- * @param frame The figure's name and words.
+ * @param frame The figure's name and words, and whether all facets share an axis of ratios or each has its own.
  * @param all What to draw, up to as many bars as fit.
  * @param comparison Whose prices tell what is assumed.
  * @param baseline Name of the technique at 1×.
  * @returns The figure.
  */
 export function drawStackedBars(
-  frame: Pick<FigureFrame, "name" | "title" | "description">,
+  { axis, ...frame }: Pick<FigureFrame, "name" | "title" | "description"> & { readonly axis: "shared" | "own" },
   all: readonly Facet[],
   comparison: Comparison,
   baseline: string,
@@ -109,10 +111,12 @@ export function drawStackedBars(
   const bars = facets.flatMap((facet) => facet.bars);
   const left = Math.min(190, Math.max(60, ...bars.map(({ label }) => textWidth(clipped(label, 24)) + 14)));
   const plot = WIDTH - left - RIGHT;
-  const furthest = Math.max(1, ...bars.map(({ ratio }) => (ratio === null ? 0 : ratio.high)));
-  const marks = ticks(furthest, 8);
-  const end = marks.at(-1)!;
-  const x = (ratio: number) => left + (ratio / end) * plot;
+  const scaleOf = (shownBars: readonly Compared[]) => {
+    const marks = ticks(Math.max(1, ...shownBars.map(({ ratio }) => (ratio === null ? 0 : ratio.high))), 8);
+    const end = marks.at(-1)!;
+    return { marks, x: (ratio: number) => left + (ratio / end) * plot };
+  };
+  const shared = scaleOf(bars);
   const items: LegendItem[] = [
     ...causeItems(shown),
     { text: "rests on an assumed price", swatch: "hatch" },
@@ -120,22 +124,26 @@ export function drawStackedBars(
   ];
   const legend = layLegend(items, WIDTH - 16);
   const top = 8 + legend.height + 6;
-  const heights = facets.map((facet) => TITLE + facet.bars.length * ROW);
+  const heights = facets.map((facet) => TITLE + facet.bars.length * ROW + (axis === "own" ? AXIS : 0));
   const bottom = top + heights.reduce((sum, height) => sum + height, 0) + 4;
   const hatch = `${frame.name}-hatch`;
   return drawSvg({ ...frame, width: WIDTH, height: bottom + 40 }, (svg) => {
     defineHatch(svg, hatch);
     drawLegend(svg, legend.placed, 8, 8, hatch);
-    for (const tick of marks) {
-      svg.add("text", { class: "middle quiet", x: x(tick), y: bottom + 15 }, `${String(tick)}\u00d7`);
-    }
+    const drawTicks = ({ marks, x }: typeof shared, y: number): void => {
+      for (const tick of marks) svg.add("text", { class: "middle quiet", x: x(tick), y }, `${String(tick)}\u00d7`);
+    };
+    if (axis === "shared") drawTicks(shared, bottom + 15);
     svg.add("text", { class: "middle quiet", x: left + plot / 2, y: bottom + 33 }, `cycles, relative to ${baseline}`);
     if (facets.length < all.length) {
       svg.add("text", { class: "quiet", x: 8, y: bottom + 33 }, `${all.length - facets.length} more in the table`);
     }
     let y = top;
     facets.forEach((facet, index) => {
-      const [from, to] = [y + TITLE - 4, y + heights[index]! - 4];
+      const scale = axis === "own" ? scaleOf(facet.bars) : shared;
+      const { marks, x } = scale;
+      const [from, to] = [y + TITLE - 4, y + TITLE + facet.bars.length * ROW - 4];
+      if (axis === "own") drawTicks(scale, to + 13);
       for (const tick of marks) svg.add("line", { class: "rule", x1: x(tick), x2: x(tick), y1: from, y2: to });
       svg.add("text", { class: "strong", x: 8, y: y + 16 }, clipped(titleOf(facet), 100));
       facet.bars.forEach((bar, row) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ticks } from "./axis.ts";
 import { csv } from "./csv.ts";
 import { escapeText, scriptJson, visible } from "./escape.ts";
-import { formatAmount, formatCount, formatRatio, formatShare } from "./format.ts";
+import { formatAmount, formatCount, formatExits, formatRatio, formatShare } from "./format.ts";
 import { markdown } from "./markdown.ts";
 import { fitted, number, type Table, text } from "./table.ts";
 
@@ -47,6 +47,15 @@ describe("numbers", () => {
     [2866.6, "2,867"],
   ])("%d is shown as %s", (value, shown) => {
     expect(formatAmount(value)).toBe(shown);
+  });
+
+  test.each([
+    [0, "0 exits"],
+    [1, "1 exit"],
+    [1.25, "1.3 exits"],
+    [1234, "1,234 exits"],
+  ])("%d exits are told as %s", (value, said) => {
+    expect(formatExits(value)).toBe(said);
   });
 
   test("are grouped by thousands, and ratios have three digits", () => {

@@ -26,7 +26,7 @@ const NA4 = 2;
 const ALL = 2 ** 56 - 4;
 
 /** Reads the PMP registers into something quick to ask. Addresses beyond 2^53 are cut off there: nothing answers at them. */
-export function readProtection(privileged: Privileged): Protection {
+export function readProtection(privileged: Pick<Privileged, "protection">): Protection {
   const regions: Region[] = [];
   let below = 0;
   for (let entry = 0; entry < ENTRIES; entry++) {

@@ -24,6 +24,13 @@ const HAS_BITS: ReadonlySet<ExitReason> = new Set([
   "table-write",
 ]);
 
+/** A reason with its name's number in the log, and whether the log says which instruction it was. */
+interface KnownReason {
+  readonly reason: ExitReason | undefined;
+  readonly name: number;
+  readonly hasBits: boolean;
+}
+
 export class Exits {
   /** Between an exit and the resume that follows it. */
   exited = true;
@@ -33,7 +40,9 @@ export class Exits {
    */
   heard = true;
   readonly #platform: Platform;
-  readonly #reasons = new Map<ExitReason, number>();
+  readonly #reasons = new Map<ExitReason, KnownReason>();
+  /** Most exits are for the reason of the one before. */
+  #last: KnownReason = { reason: undefined, name: 0, hasBits: false };
   #stuckAt = -1;
   #stuck = 0;
 
@@ -55,13 +64,11 @@ export class Exits {
    */
   note(reason: ExitReason): void {
     const { hart, log, position } = this.#platform;
-    let name = this.#reasons.get(reason);
-    if (name === undefined) {
-      name = log.name(reason);
-      this.#reasons.set(reason, name);
+    if (!this.exited) {
+      const known = this.#last.reason === reason ? this.#last : this.#know(reason);
+      const bits = known.hasBits ? hart.current.bits : 0;
+      log.appendWords(EXIT, position.step, known.name, hart.pcLow | 0, hart.pcHigh | 0, bits | 0);
     }
-    const bits = HAS_BITS.has(reason) ? hart.current.bits : 0;
-    if (!this.exited) log.appendWords(EXIT, position.step, name, hart.pcLow | 0, hart.pcHigh | 0, bits | 0);
     this.exited = true;
     if (position.step !== this.#stuckAt) {
       this.#stuckAt = position.step;
@@ -71,6 +78,16 @@ export class Exits {
         `Cannot go on as the guest must make progress: ${STUCK} exits at step ${position.step}, the last for ${reason}`,
       );
     }
+  }
+
+  #know(reason: ExitReason): KnownReason {
+    let known = this.#reasons.get(reason);
+    if (known === undefined) {
+      known = { reason, name: this.#platform.log.name(reason), hasBits: HAS_BITS.has(reason) };
+      this.#reasons.set(reason, known);
+    }
+    this.#last = known;
+    return known;
   }
 
   /** The guest has got on, be it by what weighs nothing: then the step stays as it is (T3). */

@@ -356,6 +356,26 @@ describe("physical memory protection", () => {
     }
   });
 
+  test("keeps a pad from being fetched as any instruction, wherever the run is cut", () => {
+    // Pads weigh nothing, so that a run which is cut before one stops behind it: but not behind one that faults.
+    const pads = [0, 4, 8].map((at) => `li t0, ${DATA + at}\nli t1, 0x5a503013\nsw t1, 0(t0)\n`).join("");
+    const closed = [
+      [0, DATA + 4],
+      [TOR, DATA + 8],
+    ] as const;
+    for (const lock of [0, L]) {
+      const go = `la s0, on\nli a0, ${DATA}\njr a0\non:`;
+      const protection = protect(closed[0], [lock | closed[1][0], closed[1][1]]);
+      const run = ran(`${pads}${protection}${lock === 0 ? inSupervisor(go) : go}`);
+      expect(run.traps).toEqual([[1, BigInt(DATA + 4)]]);
+    }
+    // Half of one will not do.
+    const half = `li t0, ${DATA + 2}\nli t1, 0x5a503013\nsw t1, 0(t0)\nla s0, on\nli a0, ${DATA + 2}\njr a0\non:`;
+    expect(
+      ran(`${half.split("la s0")[0]}${protect(...closed)}${inSupervisor(`la s0${half.split("la s0")[1]}`)}`).traps,
+    ).toEqual([[1, BigInt(DATA + 4)]]);
+  });
+
   test("guards page tables against walks: an access fault, and no translation", () => {
     const run =
       ran(`${entries(...PAGES, page(0, DATA, 0xc7))}${protect([0, ROOT + 0x2000], [TOR, ROOT + 0x3000])}${satp(8)}
@@ -453,6 +473,20 @@ describe("a guest with a machine mode", () => {
       ran(`${OPEN}${reach}\n${entries(...PAGES, page(0, end, 0xcf))}${satp(8)}li a0, 0x40000000\n${as(1, "ld s1, 0(a0)")}${as(1, "sd s1, 0(a0)")}
       ${enter(1, "inside")}inside:\nli a0, 0x40000000\nld s1, 0(a0)\nsd s1, 0(a0)\nla s0, off\njr a0\noff: j end`);
     expect(causes(run)).toEqual([5, 7, 5, 1, 5, 7, 5, 7, 1]);
+  });
+
+  test("is not moved on by what looks like pads where the VMM has its memory", () => {
+    const end = RAM_BASE + MEMORY_BYTES;
+    const { bytes } = assemble(`${PRELUDE}la s0, end\nli a0, ${end}\njr a0\n${END}`, { base: BigInt(RAM_BASE) });
+    const [bare, virtual] = [machineOf(bytes, native), machineOf(bytes, full)];
+    for (;;) {
+      virtual.parts.platform.memory.write(end, 8, 0x5a50_3013_5a50_3013n);
+      const stop = bare.run(bare.step + 1);
+      expect(virtual.run(virtual.step + 1)).toEqual(stop);
+      expect(virtual.parts.platform.hart.pc, `step ${bare.step}`).toBe(bare.parts.platform.hart.pc);
+      if (stop.kind === "end") break;
+    }
+    expect(virtual.digest()).toEqual(bare.digest());
   });
 
   test.each([

@@ -59,6 +59,8 @@ export class VirtualCpu {
   readonly #evaluator: Evaluator;
   /** Numbers of their names in the log; of what few techniques do, from the first time on. */
   readonly #works: Partial<Record<Work, number>>;
+  /** That of the work that is done most. */
+  readonly #emulation: number;
   /** The trap that an emulated instruction raised, as the guest sees it. */
   #cause = 0;
   #low = 0;
@@ -84,6 +86,7 @@ export class VirtualCpu {
       call: name("call"),
       "table-entry": name("table-entry"),
     };
+    this.#emulation = name("emulate");
     const access = new MemoryAccess({
       memory: platform.memory,
       bus: platform.bus,
@@ -127,8 +130,8 @@ export class VirtualCpu {
    * @returns false where it is illegal for the guest as well: the trap is then the guest's, and already set.
    */
   emulate(): boolean {
-    const { hart, guest } = this.#platform;
-    this.work("emulate");
+    const { hart, guest, log, position } = this.#platform;
+    log.appendWords(WORK, position.step, this.#emulation, 1);
     const { mnemonic, effects } = INSTRUCTIONS[hart.current.op - 1]!;
     if (effects.csr !== undefined) {
       if (!guest.execute(hart.current)) return false;

@@ -52,6 +52,10 @@ const LEAK = KIND_NUMBER.leak;
 const SOFTWARE = 1;
 /** The cause of the interrupt that stops the guest for whatever came due: the VMM's own timer's. */
 const VMM_TIMER = 0x8000_0005;
+/** The exits that are made most. */
+const PRIVILEGED: Exit = { reason: "privileged-instruction" };
+const HALT: Exit = { reason: "halt" };
+
 export class Vmm implements Execution, Mechanisms {
   mark = -1;
   readonly vcpu: VirtualCpu;
@@ -425,7 +429,7 @@ export class Vmm implements Execution, Mechanisms {
     const { bits } = this.#platform.hart.current;
     this.#trapped(CAUSE.illegal, bits, 0);
     this.vcpu.raise(CAUSE.illegal, bits, 0);
-    this.#exit({ reason });
+    this.#exit(reason === "halt" ? HALT : PRIVILEGED);
   }
   #trapped(cause: number, low: number, high: number): void {
     const { hart } = this.#platform;

@@ -21,13 +21,15 @@ test("an ATA disk is recorded, and verified where the guest has it to itself", a
   expect(out).toContain("uart0  emulated");
 });
 
-test("a device that there is not, one twice, and one of the bare machine are refused with code 2", async () => {
+test("a device that there is not, one twice, one without a name, and one of the bare machine are refused with code 2", async () => {
   const trace = terminal.path("refused.trace");
   await terminal.run(...RECORD, "-o", trace);
   for (const [devices, technique, message] of [
     ["tape", "full", /^Cannot pass tape through as it must be a device of the machine: there are disk, /],
     ["disk,virtio0", "full", /^Cannot give virtio0 to the guest as a device has one owner: it is the guest's/],
     ["disk", "native", /^Cannot pass disk through under native as that is what a VMM does/],
+    ["disk,", "full", /it must be names divided by commas/],
+    ["", "full", /it must be names divided by commas/],
   ] as const) {
     const { code, err } = await terminal.run("replay", trace, "--technique", technique, "--pass-through", devices);
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);

@@ -106,7 +106,12 @@ export function addPassThrough(command: Command): Command {
     new Option(
       "--pass-through <DEVICES>",
       "devices that the guest has to itself, so that their registers need no exit: disk, or names such as virtio0",
-    ).argParser((text: string) => text.split(",").map((name) => name.trim())),
+    ).argParser((text: string) => {
+      const names = text.split(",").map((name) => name.trim());
+      if (names.includes(""))
+        throw new InvalidArgumentError("it must be names divided by commas, such as disk or virtio0,plic");
+      return names;
+    }),
   );
 }
 

@@ -101,11 +101,14 @@ if command -v riscv64-unknown-elf-gcc >/dev/null; then
   for folder in one two/deeper; do
     mkdir -p "$scratch/$folder"
     cp -r Makefile abi.h kernel.ld kernel module user "$scratch/$folder"
-    make -s -C "$scratch/$folder" || failures=$((failures + 1))
+    make -s -C "$scratch/$folder" || { echo "FAIL  build in $folder"; failures=$((failures + 1)); }
   done
-  expect "build in two folders" "$(sha256sum <"$scratch/one/build/hutch.elf")" \
-    "$(sha256sum <"$scratch/two/deeper/build/hutch.elf")"
-  # Another port needs more to be built; .ci/run compares it.
-  [ "$(basename "$image")" != hutch.elf ] || expect "prebuilt" "$(sha256sum <"$scratch/one/build/hutch.elf")" "$(sha256sum <"$image")"
+  # What was not built is equal to nothing.
+  if [ -s "$scratch/one/build/hutch.elf" ] && [ -s "$scratch/two/deeper/build/hutch.elf" ]; then
+    expect "build in two folders" "$(sha256sum <"$scratch/one/build/hutch.elf")" \
+      "$(sha256sum <"$scratch/two/deeper/build/hutch.elf")"
+    # Another port needs more to be built; .ci/run compares it.
+    [ "$(basename "$image")" != hutch.elf ] || expect "prebuilt" "$(sha256sum <"$scratch/one/build/hutch.elf")" "$(sha256sum <"$image")"
+  fi
 fi
 exit $((failures > 0))
