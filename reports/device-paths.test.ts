@@ -28,6 +28,13 @@ describe("the report on the ways to a device", () => {
     expect(svg).toContain("not measured");
   });
 
+  test("says how a ported kernel reaches the disk, where there is one", async () => {
+    const runs = [COMPARISON.runs[0]!, { ...COMPARISON.runs[1]!, technique: "para" }];
+    const captionOf = async (of: typeof COMPARISON) => (await devicePaths({ bytes: 1 }).render(of)).caption;
+    expect(await captionOf({ ...COMPARISON, runs })).toContain("under para asks its VMM by hypercalls");
+    expect(await captionOf({ ...COMPARISON, runs: runs.slice(0, 1) })).not.toContain("para");
+  });
+
   test("is the same bytes when it is drawn again, and holds no broken number", async () => {
     const [once, again] = [0, 1].map(() => devicePaths({ bytes: 4096 }).render(COMPARISON));
     expect((await once)!.svg).toBe((await again)!.svg);

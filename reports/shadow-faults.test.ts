@@ -34,7 +34,7 @@ const plain: RunSummary = {
 test("faults are counted by kind, those at places that were left out with them", async () => {
   const { csv, caption, svg } = await shadowFaults().render({ ...COMPARISON, runs: [native, plain, traced] });
   expect(csv.split("\r\n").slice(0, 3)).toEqual([
-    "technique,true,hidden,A or D,traced writes,device,prefetched,dropped,stale uses,cycles,low,high",
+    "technique,true,hidden,A or D,traced writes,device,prefetched,tables or entries dropped,stale uses,cycles,low,high",
     `full,9,41,0,0,0,0,0,0,${full.cycles.total},${full.cycles.low},${full.cycles.high}`,
     "full traced,9,21,2,4,3,8,13,1,900,800,1700",
   ]);

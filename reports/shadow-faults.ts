@@ -93,7 +93,7 @@ function tableOf(comparison: Comparison, all: readonly Faults[]): Table {
       { title: "traced writes", numeric: true },
       { title: "device", numeric: true, room: "page" },
       { title: "prefetched", numeric: true, room: "page" },
-      { title: "dropped", numeric: true },
+      { title: "tables or entries dropped", numeric: true },
       { title: "stale uses", numeric: true, room: "page" },
       { title: "cycles", numeric: true },
       { title: "low", numeric: true },

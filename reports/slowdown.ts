@@ -40,7 +40,12 @@ export function slowdown({ baseline }: { readonly baseline: Baseline }): Report 
       const title = `Slowdown relative to ${name}, by cause`;
       const description = describe(facets, name);
       const caption = `Modelled cycles of one ${unit}, relative to ${name}. Hatched parts rest on assumed prices; a whisker shows how far the ratio moves while every price stays within its band.`;
-      const svg = await drawStackedBars({ name: "slowdown", title, description, axis: "shared" }, facets, comparison, name);
+      const svg = await drawStackedBars(
+        { name: "slowdown", title, description, axis: "shared" },
+        facets,
+        comparison,
+        name,
+      );
       return artifact({ name: "slowdown", title, caption, svg, table: tableOf(facets) });
     },
   };

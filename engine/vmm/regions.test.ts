@@ -6,6 +6,7 @@ import type { Machine } from "../machine/machine.ts";
 import { full } from "../techniques/full.ts";
 import { para } from "../techniques/para.ts";
 import { rewritingInline } from "../techniques/rewriting.ts";
+import { shadowed } from "../techniques/shadowed.ts";
 import {
   type Argument,
   call,
@@ -18,6 +19,7 @@ import {
   STAY,
 } from "./hypercalls.fixture.ts";
 import { CALL } from "./hypercalls.ts";
+import { brokenShadow } from "./shadow-invariants.ts";
 import type { Technique } from "./technique.ts";
 import type { Vmm } from "./vmm.ts";
 
@@ -69,6 +71,7 @@ function compare(technique: Technique): { readonly bare: Machine; readonly virtu
     const stops = [bare.run(bare.step + 7), virtual.run(virtual.step + 7)];
     expect(stops[1]).toEqual(stops[0]);
     expect(virtual.digest(), `step ${bare.step}`).toEqual(bare.digest());
+    expect(brokenShadow(virtual), `step ${bare.step}`).toBeUndefined();
     if (stops[0]!.kind === "until" && bare.step < 20_000) continue;
     expect(stops[0]).toMatchObject({ kind: "end", reason: "poweroff" });
     return { bare, virtual };
@@ -88,6 +91,13 @@ describe.each([full, rewritingInline, para])("a guest that knows nothing of the 
       // The second space's page is the third's after the change.
       if (space >= 0) expect([SPACES[space]!.page, SPACES[2]!.page].map((at) => at / 4096)).toContain(frame);
     }
+  });
+});
+
+describe.each(shadowed)("however shadows are kept, $name:$variant", (technique) => {
+  test("the regions seen are the bare machine's at every step, and each entry stands for a leaf", () => {
+    const { virtual } = compare(technique);
+    expect(virtual.parts.platform.guest.regions).not.toEqual([]);
   });
 });
 

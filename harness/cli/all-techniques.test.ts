@@ -70,8 +70,8 @@ describe("the comparison of all techniques", () => {
 
   test("explains every difference between two techniques by counted causes, to 2 % and better", () => {
     const found = differences(comparison);
-    // 15 pairs of hutch's runs and 10 of hutch-pre's, over the whole run and over ten marks.
-    expect(found.length).toBe(25 * 11);
+    // 15 pairs of hutch's runs and 10 of hutch-pre's, over the whole run and over eleven marks.
+    expect(found.length).toBe(25 * 12);
     for (const one of found)
       expect(unexplainedShare(one), `${one.mark} ${one.right.technique}`).toBeLessThanOrEqual(0.02);
     // The bill is no sum of these causes: it is charged event by event.
@@ -155,7 +155,7 @@ describe("the comparison of all techniques", () => {
     for (const [mark, tallied] of Object.entries(native.tallies.marks))
       expect(machine(tallied) - machine(original.tallies.marks[mark]!), mark).toBe(tallied.pads);
     const { table } = await padding().render(comparison);
-    expect(table.rows.length).toBe(11);
+    expect(table.rows.length).toBe(12);
   });
 
   test("holds sites by class, image growth, patches and effort", () => {
@@ -183,6 +183,8 @@ describe("the comparison of all techniques", () => {
       terminal.path("dear"),
     );
     expect([code, document.set]).toEqual([0, { "trap.entry": 800 }]);
+    const over = await terminal.run("recost", folder, "-o", folder);
+    expect([over.code, over.err]).toEqual([2, expect.stringMatching(/^Cannot write to .* as other prices must leave/)]);
     const dear = JSON.parse(readFileSync(terminal.path("dear/comparison.json"), "utf8")) as Comparison;
     expect(dear.costModel.prices).toEqual(resolvePrices(experiment.costs[0]!, { "trap.entry": 800 }));
     const traps = (run: RunSummary): number =>

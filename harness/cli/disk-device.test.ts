@@ -34,6 +34,8 @@ test("a device that there is not, one twice, one without a name, and one of the 
     const { code, err } = await terminal.run("replay", trace, "--technique", technique, "--pass-through", devices);
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);
   }
+  const compared = await terminal.run("verify", trace, trace, "--pass-through", "disk");
+  expect([compared.code, compared.err]).toEqual([2, expect.stringMatching(/^Cannot pass devices through as neither/)]);
   const { code, err } = await terminal.run(...RECORD, "--disk-device", "tape");
   expect(code).toBe(2);
   expect(err).toMatch(/virtio, ata/);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { compare } from "../compare.ts";
 import { CAUSES, type RunSummary } from "../comparison.ts";
@@ -91,6 +91,11 @@ async function recostFolder(folder: string, options: Options, overrides: Overrid
   const { experiment } = await loadExperiment(options.experiment ?? readComparison(folder).experiment);
   const comparison = recostResults(folder, experiment, overrides);
   const output = options.output ?? `${folder}-recost`;
+  if (resolve(output) === resolve(folder)) {
+    throw new RangeError(
+      `Cannot write to ${output} as other prices must leave the results as they are: they are in that folder; use another with -o`,
+    );
+  }
   writeWhole(join(output, COMPARISON_FILE), `${JSON.stringify(comparison, null, 2)}\n`);
   const written = await writeReports(output, comparison, experiment.reports);
   return {

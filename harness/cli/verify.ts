@@ -46,6 +46,9 @@ function compareFiles(path: string, other: string, options: Options): Outcome {
   if (options.technique !== undefined) {
     throw new RangeError("Cannot verify two traces under a technique as neither is run: leave --technique out");
   }
+  if (options.passThrough !== undefined) {
+    throw new RangeError("Cannot pass devices through as neither of two traces is run: leave --pass-through out");
+  }
   const [left, right] = [openTrace(path), openTrace(other)];
   const identity = named(`${path} or ${other}`, () => verifyTraces(left, right, { recorded: path, replayed: other }));
   const cut = left.state === "prefix" || right.state === "prefix";

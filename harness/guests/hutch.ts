@@ -45,7 +45,7 @@ interface Hutch {
 /** Small enough for a report within seconds. */
 const BENCHMARKS = [
   ...["compute 2", "null-syscall 500", "irq-toggle 500", "context-switch 100", "page-fault 100"],
-  ...["fork-exec 3", "pipe 100", "signal 50", "disk-read 10", "timer-tick 3"],
+  ...["fork-exec 3", "pipe 100", "signal 50", "disk-read 10", "module 10", "timer-tick 3"],
 ];
 
 /** hutch as its sources are. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EVENTS, type EventKind, eventsOf } from "../../../engine/event/mod.ts";
-import { createMachine, full, native, rewritingInline } from "../../../engine/mod.ts";
+import { createMachine, full, leakNames, native, rewritingInline } from "../../../engine/mod.ts";
 import { Seeded } from "../seeded.ts";
 import { compareKernel, describeFailure } from "./compare-kernel.ts";
 import { conformKernels } from "./conform-kernels.ts";
@@ -166,6 +166,13 @@ describe("what generated kernels found once", () => {
 });
 
 describe("comparing generated kernels", () => {
+  test("leaves no generated kernel with nothing to be compared with", () => {
+    const made = Array.from({ length: 400 }, (_, seed) => kernelOf(seed));
+    const alone = made.filter((kernel) => kernel.firmware !== null && leakNames(profileOf(kernel)).length > 0);
+    expect(alone).toEqual([]);
+    expect(made.filter(({ firmware }) => firmware !== null).length).toBeGreaterThan(20);
+  });
+
   test("finds a fault that is planted in one technique, and makes the kernel small", () => {
     const { failures, kernels: count } = conformKernels(1, 2, {
       techniques: [full],
