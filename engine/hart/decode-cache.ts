@@ -210,6 +210,12 @@ export class DecodeCache {
     const index = (slot - at.DECODE_POOL - page * at.DECODED_PAGE_BYTES) >>> 3;
     return RAM_BASE + this.#frameOf[page]! * 4096 + index * 2;
   }
+  /** Where in linear memory the instruction of a slot lies. */
+  linearOf(slot: number): number {
+    const page = this.#pageAt(slot);
+    const index = (slot - at.DECODE_POOL - page * at.DECODED_PAGE_BYTES) >>> 3;
+    return at.RAM + this.#frameOf[page]! * 4096 + index * 2;
+  }
 
   /** Decodes the slot, and those behind it as far as a straight run goes. */
   decode(slot: number): void {

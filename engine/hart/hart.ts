@@ -324,7 +324,7 @@ export class Hart implements Environment {
   /** The bits of the instruction at the slot that the core left at. */
   #bitsAtSlot(): number {
     const { u8, u32 } = this.memory;
-    const byte = this.memory.linear(this.decoded.physicalOf(u32[at.EXIT_SLOT >>> 2]!));
+    const byte = this.decoded.linearOf(u32[at.EXIT_SLOT >>> 2]!);
     const low = u8[byte]! | (u8[byte + 1]! << 8);
     return (low & 3) === 3 ? (low | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >>> 0 : low;
   }

@@ -83,6 +83,8 @@ export class Vmm implements Execution, Mechanisms {
   #inline = false;
   /** The VMM has just carried out an innocuous instruction that gave way to the site behind it. */
   #displaced = false;
+  /** Why entries were dropped last, and its number in the log: a guest fences again and again. */
+  #lastDrop = { cause: "", name: 0 };
   readonly #faults: MemoryFaults;
   readonly #fetcher: Fetcher;
   /** How shadows are kept, where the technique says more of it than nothing. */
@@ -311,7 +313,8 @@ export class Vmm implements Execution, Mechanisms {
   }
   #dropped(cause: string, entries: number): void {
     const { log, position } = this.#platform;
-    log.appendWords(DROP, position.step, log.name(cause), entries);
+    if (cause !== this.#lastDrop.cause) this.#lastDrop = { cause, name: log.name(cause) };
+    log.appendWords(DROP, position.step, this.#lastDrop.name, entries);
   }
 
   /** Chooses the shadow root for what the guest is now, and puts the hart into user mode under it. */
