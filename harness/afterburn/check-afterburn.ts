@@ -120,6 +120,8 @@ function assembled({ source }: Input, index: number): string[] {
     const folder = join(scratch, `${index}`, form);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "input.s"), made(source));
+    // What a source takes in as it is, it takes in the same in all forms: nothing.
+    for (const [, file] of source.matchAll(/\.incbin\s+"([^"]+)"/g)) writeFileSync(join(folder, file!), "");
     // Line tables hold the folder's name.
     const assemble = [`${CROSS}as`, ...ARCHITECTURE, '--debug-prefix-map="$PWD"=.', "-o input.o input.s"].join(" ");
     const link = `${CROSS}ld --no-relax --no-warn-rwx-segments --unresolved-symbols=ignore-all -e 0 -Ttext=0x10000000 -o input.elf input.o`;

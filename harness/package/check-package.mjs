@@ -47,6 +47,8 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const installed = join(scratch, "installed");
 const elsewhere = join(scratch, "elsewhere");
 for (const folder of [installed, elsewhere]) mkdirSync(folder);
+// Without one, npm installs into whatever folder above has packages.
+writeFileSync(join(installed, "package.json"), '{ "private": true }\n');
 
 function run(cwd, command, ...args) {
   console.error(`$ ${[command, ...args].join(" ")}`);
