@@ -4,36 +4,12 @@
  * @module
  */
 import { assemble, SITE_SECTION } from "../engine/mod.ts";
+import { HIGH } from "../engine/vmm/inline.fixture.ts";
 import { elfFile } from "./afterburn/image.fixture.ts";
 
 export const BASE = 0x8020_0000n;
 /** From an address of the code to the other that it has. */
 export const UP = 0xffff_ffff_0000_0000n;
-
-/** Sv39: RAM's first gigabyte as it is; and the 2 MiB at 0x80200000 at 0xffffffff_80200000 too. */
-const HIGH = `
-  li t0, 0x80300000
-  li t1, 0x200000cf
-  sd t1, 16(t0)
-  li t1, 0x200c0401
-  li t2, 0x80300ff0
-  sd t1, 0(t2)
-  li t0, 0x80301000
-  li t1, 0x200800cf
-  sd t1, 8(t0)
-  li t1, 8
-  slli t1, t1, 60
-  li t2, 0x80300
-  or t1, t1, t2
-  csrw satp, t1
-  li t0, 0xffffffff
-  slli t0, t0, 32
-  la t1, high
-  add t0, t0, t1
-  jr t0
-  .align 3
-  high:
-`;
 
 /** Bytes and labels of a program that runs there. */
 export const highCode = (source: string): ReturnType<typeof assemble> => assemble(HIGH + source, { base: BASE });

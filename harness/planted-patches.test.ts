@@ -4,7 +4,6 @@ import { DecodeCache } from "../engine/hart/decode-cache.ts";
 import { ACCESS } from "../engine/hart/paging.ts";
 import { PTE } from "../engine/hart/translations.ts";
 import {
-  assemble,
   encode,
   findInstruction,
   native,
@@ -12,47 +11,22 @@ import {
   rewritingInline,
   rewritingTrap,
   SITE_CLASSES,
-  SITE_SECTION,
   type Technique,
 } from "../engine/mod.ts";
 import { CodeCopies } from "../engine/vmm/code-copies.ts";
 import { StatePage } from "../engine/vmm/state-page.ts";
-import { elfFile } from "./afterburn/image.fixture.ts";
 import type { Tamper } from "./drive.ts";
 import { type Guest, hutch, hutchPre } from "./guests/mod.ts";
+import { highCode, highKernel, UP } from "./high-kernel.fixture.ts";
 import { record, type Tape } from "./record.ts";
 import { verify } from "./verify.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-const BASE = 0x8020_0000n;
-/** From an address of the code to the other that it has, with nothing below, so that stubs may be there. */
-const UP = 0xffff_ffff_0000_0000n;
-
 /** Sites that need a stub, one behind the other. */
 const SITES = Array.from({ length: 48 }, (_, i) => `site${i}: csrrw a0, sscratch, a1`).join("\n");
 /** A kernel that reads its own code, runs little else than sites while a timer does, and writes over one of them. */
 const SOURCE = `
-  li t0, 0x80300000
-  li t1, 0x200000cf
-  sd t1, 16(t0)
-  li t1, 0x200c0401
-  li t2, 0x80300ff0
-  sd t1, 0(t2)
-  li t0, 0x80301000
-  li t1, 0x200800cf
-  sd t1, 8(t0)
-  li t1, 8
-  slli t1, t1, 60
-  li t2, 0x80300
-  or t1, t1, t2
-  csrw satp, t1
-  li s11, 0xffffffff
-  slli s11, s11, 32
-  la t1, high
-  add t1, t1, s11
-  jr t1
-high:
   la t0, handler
   csrw stvec, t0
   la s0, site0
@@ -100,24 +74,16 @@ handler:
   csrw sie, zero
   sret
 `;
-/** The records that an afterburner would have made of the sites that need a stub. */
-function records(labels: ReadonlyMap<string, bigint>): Uint8Array {
-  const sites = [...labels].filter(([name]) => /^site|^written$/.test(name));
-  const made = new DataView(new ArrayBuffer(16 * sites.length));
-  for (const [index, [, address]] of sites.entries()) {
-    made.setBigUint64(16 * index, address + UP, true);
-    made.setUint16(16 * index + 8, 4, true);
-    made.setUint16(16 * index + 12, SITE_CLASSES["csr-swap"].number, true);
-  }
-  return new Uint8Array(made.buffer);
-}
 /** @param delay Ticks from where the timer is set to its interrupt. */
 function sitesWith(delay: number): () => Guest {
-  const { bytes, labels } = assemble(SOURCE.replace("DELAY", String(delay)), { base: BASE });
-  const kernel = elfFile([
-    { name: ".text", bytes, address: BASE + UP, flags: 6, physical: BASE },
-    { name: SITE_SECTION, bytes: records(labels) },
-  ]);
+  const { bytes, labels } = highCode(SOURCE.replace("DELAY", String(delay)));
+  // The records that an afterburner would have made of the sites that need a stub.
+  const sites = [...labels].filter(([name]) => /^site|^written$/.test(name));
+  const siteClass = SITE_CLASSES["csr-swap"].number;
+  const kernel = highKernel(
+    bytes,
+    sites.map(([, address]) => ({ address: address + UP, siteClass })),
+  );
   return () => ({ name: "sites", workload: `sites ${delay}`, memoryBytes: 4 << 20, load: async () => ({ kernel }) });
 }
 const interrupted = sitesWith(24);

@@ -206,9 +206,7 @@ export class DecodeCache {
 
   /** The physical address of the instruction that a slot stands for. */
   physicalOf(slot: number): number {
-    const page = this.#pageAt(slot);
-    const index = (slot - at.DECODE_POOL - page * at.DECODED_PAGE_BYTES) >>> 3;
-    return RAM_BASE + this.#frameOf[page]! * 4096 + index * 2;
+    return RAM_BASE + (this.linearOf(slot) - at.RAM);
   }
   /** Where in linear memory the instruction of a slot lies. */
   linearOf(slot: number): number {
